@@ -1,0 +1,27 @@
+"""Show more choices than a channel can: the first ones now, the rest behind a last row "More"."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+
+from bot.messages import ChannelLimits, OutboundMessage, QuickReply
+
+MORE = "more:"
+"""How the payload of the last row begins; the rest of the choices follow as JSON."""
+
+
+def first_page(message: OutboundMessage, limits: ChannelLimits, more_title: str) -> OutboundMessage:
+    """Return the message with no more choices than the channel shows, the last one leading to the rest."""
+    most = max(limits.buttons, limits.list_rows)
+    if not most or len(message.quick_replies) <= most:
+        return message
+    shown, rest = message.quick_replies[: most - 1], message.quick_replies[most - 1 :]
+    payload = MORE + json.dumps([asdict(reply) for reply in rest], ensure_ascii=False)
+    return replace(message, quick_replies=(*shown, QuickReply(more_title, payload)))
+
+
+def following_page(payload: str, text: str) -> OutboundMessage:
+    """Return the choices that stand behind a "More" row; page it again before it is sent."""
+    rest = tuple(QuickReply(**reply) for reply in json.loads(payload[len(MORE) :]))
+    return OutboundMessage(text=text, quick_replies=rest)

@@ -1,0 +1,1 @@
+"""The dialogue engine behind one narrow door: the only package that imports Rasa."""

@@ -1,0 +1,106 @@
+"""Make the engine's training data from the project's folders.
+
+Intents, one response key and one rule for each topic come from the catalogue `content/topics.yml`; examples from
+`intents/nlu/<locale>/`; slots, further responses and hand-written rules and stories from `intents/`. A topic with a
+hand-written rule gets no generated one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Text, Union
+
+from rasa.shared.core.domain import Domain
+from rasa.shared.core.training_data.story_reader.yaml_story_reader import YAMLStoryReader
+from rasa.shared.core.training_data.structures import StoryGraph
+from rasa.shared.importers import utils
+from rasa.shared.importers.importer import TrainingDataImporter
+from rasa.shared.nlu.training_data.training_data import TrainingData
+from rasa.shared.utils.common import cached_method
+from rasa.shared.utils.io import read_model_configuration
+
+from bot.content.loader import load_catalogue
+from bot.content.model import CatalogueTopic
+from bot.i18n import LOCALES
+
+FALLBACK_RULE = {"rule": "not sure", "steps": [{"intent": "nlu_fallback"}, {"action": "utter_not_sure"}]}
+
+
+class ContentImporter(TrainingDataImporter):
+    """Reads the project's folders beside the configuration file; the paths that the command line gives are not needed."""
+
+    def __init__(
+        self,
+        config_file: Optional[Text] = None,
+        domain_path: Optional[Text] = None,
+        training_data_paths: Optional[Union[List[Text], Text]] = None,
+        **kwargs: Any,
+    ) -> None:
+        self._config_file = config_file
+        self._root = Path(config_file or "config.yml").resolve().parent
+        self._catalogue = load_catalogue(self._root / "content")
+
+    def get_config(self) -> Dict[Text, Any]:
+        """Return the model configuration, with the catalogue's urgent topics handed to the decision."""
+        config: Dict[Text, Any] = read_model_configuration(self._config_file or str(self._root / "config.yml"))
+        for component in config.get("pipeline") or []:
+            if component["name"].endswith("DecisionMaker"):
+                component["urgent"] = [topic.id for topic in self._catalogue.values() if topic.is_urgent]
+        return config
+
+    def get_config_file_for_auto_config(self) -> Optional[Text]:
+        """Return the configuration file."""
+        return self._config_file
+
+    @cached_method
+    def get_domain(self) -> Domain:
+        """Return the hand-written domain with an intent, a response key and a mapping for each topic."""
+        written = Domain.from_directory(str(self._root / "intents" / "domain")).as_dict()
+        topics = list(self._catalogue.values())
+        written["intents"] = [topic.id for topic in topics]
+        responses = written.setdefault("responses", {})
+        for topic in topics:
+            responses.setdefault(f"utter_{topic.id}", [{"text": f"reply.{topic.id}"}])
+        written["slots"]["topic"]["mappings"] = [
+            {"type": "from_entity", "entity": "topic"},
+            *({"type": "from_intent", "intent": topic.id, "value": topic.id} for topic in topics if _is_answer(topic)),
+        ]
+        return Domain.from_dict(written)
+
+    def get_stories(self, exclusion_percentage: Optional[int] = None) -> StoryGraph:
+        """Return the hand-written rules and stories and the generated rules."""
+        folders = [self._root / "intents" / name for name in ("rules", "stories")]
+        files = [str(path) for folder in folders for path in sorted(folder.glob("*.yml"))]
+        written = utils.story_graph_from_paths(files, self.get_domain(), exclusion_percentage)
+        rules = [self._rule(topic) for topic in self._catalogue.values() if not self._has_rule(topic, files)]
+        reader = YAMLStoryReader(self.get_domain())
+        return written.merge(StoryGraph(reader.read_from_parsed_yaml({"rules": [*rules, FALLBACK_RULE]})))
+
+    def get_conversation_tests(self) -> StoryGraph:
+        """Return the dialogue tests."""
+        files = [str(path) for path in sorted((self._root / "tests" / "dialogue").glob("test_*.yml"))]
+        return utils.story_graph_from_paths(files, self.get_domain())
+
+    @cached_method
+    def get_nlu_data(self, language: Optional[Text] = "es") -> TrainingData:
+        """Return the examples of all locales; each carries its locale as metadata."""
+        merged = TrainingData()
+        for locale in LOCALES:
+            files = [str(path) for path in sorted((self._root / "intents" / "nlu" / locale).glob("*.yml"))]
+            data = utils.training_data_from_paths(files, locale)
+            for example in data.training_examples:
+                example.set("metadata", {"locale": locale})
+            merged = merged.merge(data)
+        return merged
+
+    @staticmethod
+    def _rule(topic: CatalogueTopic) -> Dict[Text, Any]:
+        return {"rule": topic.id, "steps": [{"intent": topic.id}, {"action": f"utter_{topic.id}"}]}
+
+    @staticmethod
+    def _has_rule(topic: CatalogueTopic, files: List[Text]) -> bool:
+        return any(f"- intent: {topic.id}\n" in Path(path).read_text(encoding="utf-8") for path in files)
+
+
+def _is_answer(topic: CatalogueTopic) -> bool:
+    return topic.kind.value == "answer"

@@ -1,0 +1,129 @@
+"""The engine's voice: answers come from `content/`, every other sentence from `locales/`, in the reader's language.
+
+The engine asks for `utter_<topic>`; what the topic is decides who composes the reply.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Text
+
+from rasa.core.nlg.generator import NaturalLanguageGenerator
+from rasa.shared.core.domain import Domain
+from rasa.shared.core.events import UserUttered
+from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.utils.endpoints import EndpointConfig
+
+from bot.content.library import ContentLibrary
+from bot.conversations.locale import choose_locale
+from bot.conversations.replies import Replies
+from bot.i18n import LOCALES, SOURCE_LOCALE, Catalogues, language_name
+from bot.messages import OutboundMessage
+
+_MISS_INTENTS = frozenset({"nlu_fallback", "out_of_scope"})
+
+
+class ContentNlg(NaturalLanguageGenerator):
+    """Composes each response for the tracker's present state.
+
+    Args:
+        replies: the composer; by default made from the project's folders, as `rasa shell` needs it.
+    """
+
+    def __init__(
+        self,
+        endpoint_config: Optional[EndpointConfig] = None,
+        domain: Optional[Domain] = None,
+        replies: Optional[Replies] = None,
+    ) -> None:
+        self._replies = replies or _replies_of(Path.cwd())
+
+    async def generate(
+        self, utter_action: Text, tracker: DialogueStateTracker, output_channel: Text, **kwargs: Any
+    ) -> Optional[Dict[Text, Any]]:
+        """Return text and buttons of a response."""
+        message = self.compose(utter_action[len("utter_") :], tracker)
+        buttons = [{"title": reply.title, "payload": reply.payload} for reply in message.quick_replies]
+        return {"text": message.text, "buttons": buttons}
+
+    def compose(self, topic: str, tracker: DialogueStateTracker) -> OutboundMessage:
+        """Return the reply to a topic, a follow-up, or a miss."""
+        locale = reading_locale(tracker)
+        entities = _entities(tracker)
+        destination = str(tracker.get_slot("destination") or "")
+        if self._replies.is_answer(topic):
+            return self._replies.answer(topic, destination, locale)
+        if topic in ("more_detail", "inform_destination", "repeat_or_explain"):
+            return self._follow_up(tracker, entities, destination, locale)
+        if topic in ("not_sure", "out_of_scope"):
+            return self._miss(tracker, locale)
+        if topic == "menu":
+            return self._replies.menu(locale, entities.get("family", ""))
+        if topic == "change_language":
+            return self._change_language(entities, locale)
+        if topic == "talk_to_person":
+            return self._replies.people(locale)
+        return self._replies.sentence(f"reply.{topic}", locale)
+
+    def _follow_up(
+        self, tracker: DialogueStateTracker, entities: dict[str, str], destination: str, locale: str
+    ) -> OutboundMessage:
+        last = str(tracker.get_slot("topic") or "")
+        if not last:
+            return self._replies.menu(locale)
+        return self._replies.section(last, entities.get("section", ""), destination, locale)
+
+    def _miss(self, tracker: DialogueStateTracker, locale: str) -> OutboundMessage:
+        latest = tracker.latest_message
+        decision = (latest.parse_data or {}).get("decision", {}) if latest else {}
+        if decision.get("kind") == "choices" and decision.get("topics"):
+            return self._replies.did_you_mean(decision["topics"], locale)
+        return self._replies.not_understood(locale, _misses_in_a_row(tracker))
+
+    def _change_language(self, entities: dict[str, str], locale: str) -> OutboundMessage:
+        chosen = entities.get("locale", "")
+        if chosen not in LOCALES:
+            return self._replies.languages(locale)
+        return self._replies.sentence("reply.language_changed", chosen, language=language_name(chosen))
+
+
+def reading_locale(tracker: DialogueStateTracker) -> str:
+    """Return the locale in which this turn is answered."""
+    return locale_of_turn(tracker)[0]
+
+
+def locale_of_turn(tracker: DialogueStateTracker) -> tuple[str, str]:
+    """Return locale and its source after this turn: chosen by command, or by what the message was written in."""
+    latest = tracker.latest_message
+    if latest is None:
+        return SOURCE_LOCALE, "default"
+    metadata = latest.metadata or {}
+    current, source = metadata.get("locale", SOURCE_LOCALE), metadata.get("locale_source", "default")
+    chosen = _entities(tracker).get("locale", "")
+    if latest.intent.get("name") == "change_language" and chosen in LOCALES:
+        return chosen, "chosen"
+    language = (latest.parse_data or {}).get("language")
+    if not language:
+        return current, source
+    return choose_locale(current, source, language["locale"], language["confidence"], len((latest.text or "").split()))
+
+
+def _entities(tracker: DialogueStateTracker) -> dict[str, str]:
+    latest = tracker.latest_message
+    found: List[Dict[Text, Any]] = latest.entities if latest else []
+    return {entity["entity"]: str(entity["value"]) for entity in found}
+
+
+def _misses_in_a_row(tracker: DialogueStateTracker) -> int:
+    misses = 0
+    for event in reversed(tracker.events):
+        if not isinstance(event, UserUttered):
+            continue
+        if event.intent.get("name") not in _MISS_INTENTS:
+            break
+        misses += 1
+    return misses
+
+
+def _replies_of(root: Path) -> Replies:
+    return Replies(ContentLibrary(root / "content"), Catalogues(root / "locales"), root / "content" / "people.yml")

@@ -1,0 +1,91 @@
+"""The engine's memory of one conversation, as one compact value that the worker commits with the replies.
+
+Only the running session is kept: slots, the active form, and the last few turns that rules may look at. What a contact
+typed is not in it. So the cost of a turn stays flat however long a conversation grows, and nothing personal is stored.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from typing import Any, Optional
+
+from rasa.core.tracker_store import TrackerStore
+from rasa.shared.core.constants import ACTION_LISTEN_NAME, ACTION_SESSION_START_NAME
+from rasa.shared.core.domain import Domain
+from rasa.shared.core.events import ActionExecuted, ActiveLoop, BotUttered, Event, SessionStarted, SlotSet, UserUttered
+from rasa.shared.core.trackers import DialogueStateTracker
+
+TURNS_KEPT = 3
+"""Turns that are kept whole: rules span at most this many, and "two misses in a row" is counted on them."""
+
+
+class SessionTrackerStore(TrackerStore):
+    """Holds the state of the conversation whose turn is running; the worker puts it in and takes it out."""
+
+    def __init__(self, domain: Optional[Domain] = None) -> None:
+        super().__init__(domain)
+        self._state: dict[str, bytes] = {}
+        self.last = DialogueStateTracker("", [])
+
+    def put(self, conversation_id: str, state: bytes | None) -> None:
+        """Begin a turn with the state that the database holds."""
+        self._state.clear()
+        if state:
+            self._state[conversation_id] = state
+
+    def take(self, conversation_id: str) -> bytes:
+        """Return the state after the turn, for the database."""
+        return self._state[conversation_id]
+
+    async def retrieve(self, sender_id: str) -> Optional[DialogueStateTracker]:
+        """Rebuild the tracker of the running session."""
+        state = self._state.get(sender_id)
+        if state is None:
+            return None
+        events = [Event.from_parameters(event) for event in json.loads(zlib.decompress(state))]
+        return DialogueStateTracker.from_events(sender_id, [event for event in events if event], self.domain.slots)
+
+    async def save(self, tracker: DialogueStateTracker) -> None:
+        """Reduce the tracker to what the next turn needs; `last` keeps it whole for whoever asks what was decided."""
+        self.last = tracker
+        kept = [_compact(event) for event in [*_head(tracker), *_tail(tracker)]]
+        self._state[tracker.sender_id] = zlib.compress(json.dumps(kept, separators=(",", ":")).encode(), 1)
+
+
+def _tail(tracker: DialogueStateTracker) -> Sequence[Event]:
+    events = [event for event in tracker.applied_events() if not isinstance(event, BotUttered)]
+    turns = [index for index, event in enumerate(events) if isinstance(event, UserUttered)]
+    return events[turns[-TURNS_KEPT] :] if len(turns) > TURNS_KEPT else events
+
+
+def _head(tracker: DialogueStateTracker) -> Sequence[Event]:
+    tail = _tail(tracker)
+    if not tail or not isinstance(tail[0], UserUttered):
+        return ()  # The session is short: its own beginning is still there.
+    at = tail[0].timestamp
+    slots = [
+        SlotSet(name, slot.value, timestamp=at)
+        for name, slot in tracker.slots.items()
+        if slot.value != slot.initial_value
+    ]
+    loop = [ActiveLoop(tracker.active_loop_name, timestamp=at)] if tracker.active_loop_name else []
+    return (
+        ActionExecuted(ACTION_SESSION_START_NAME, timestamp=at),
+        SessionStarted(timestamp=at),
+        *slots,
+        *loop,
+        ActionExecuted(ACTION_LISTEN_NAME, timestamp=at),
+    )
+
+
+def _compact(event: Event) -> dict[str, Any]:
+    data: dict[str, Any] = event.as_dict()
+    data.pop("metadata", None)
+    if isinstance(event, UserUttered):
+        intent = {"name": event.intent.get("name"), "confidence": event.intent.get("confidence")}
+        entities = [{"entity": e["entity"], "value": e["value"]} for e in event.entities]
+        data["text"] = ""
+        data["parse_data"] = {"intent": intent, "entities": entities, "text": ""}
+    return data

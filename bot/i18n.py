@@ -1,0 +1,85 @@
+"""Sentences in the reader's language: gettext catalogues, the fallback order, and dates and numbers formatted by Babel.
+
+Message ids are symbolic (`reply.engine_failed`); the Spanish catalogue is the source. Content never goes through here.
+"""
+
+from __future__ import annotations
+
+import gettext
+import io
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+LOCALES = ("es", "en", "fr", "pt")
+"""The supported locales, the source first. A locale is added here once its catalogue is complete."""
+SOURCE_LOCALE = LOCALES[0]
+
+
+def match_locale(tag: str) -> str:
+    """Return the supported locale for a language tag such as `pt-BR`, or the empty string."""
+    language = tag.replace("_", "-").split("-")[0].lower()
+    return language if language in LOCALES else ""
+
+
+class Catalogues:
+    """The catalogues below a folder, read from their `.po` files so that an edit needs no build step.
+
+    Args:
+        folder: the folder that holds `<locale>/LC_MESSAGES/messages.po`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._translations = {locale: _read(folder, locale) for locale in LOCALES}
+
+    def text(self, locale: str, key: str, **values: object) -> str:
+        """Return a sentence with its placeholders filled; an unknown locale reads Spanish.
+
+        Raises:
+            KeyError: the key is in no catalogue, which `ruta check` reports beforehand.
+        """
+        for candidate in (locale, SOURCE_LOCALE):
+            translations = self._translations.get(candidate)
+            found = translations.gettext(key) if translations else key
+            if found != key:
+                return found.format(**values) if values else found
+        raise KeyError(f"locales: no sentence for the key {key!r}")
+
+    def has(self, key: str) -> bool:
+        """Tell whether the source catalogue has this key."""
+        return self._translations[SOURCE_LOCALE].gettext(key) != key
+
+
+def _read(folder: Path, locale: str) -> gettext.NullTranslations:
+    path = folder / locale / "LC_MESSAGES" / "messages.po"
+    with path.open("rb") as file:
+        catalogue = read_po(file, locale=locale)
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue)  # Fuzzy entries are left out: nobody has reviewed them.
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+def format_day(day: date, locale: str) -> str:
+    """Return a date as a person writes it, for example "23 de noviembre de 2026"."""
+    return format_date(day, format="long", locale=locale)
+
+
+@lru_cache(maxsize=512)
+def country_name(code: str, locale: str) -> str:
+    """Return a country's name in the reader's language, or the code itself when it is unknown."""
+    try:
+        territories = Locale.parse(locale).territories
+    except (UnknownLocaleError, ValueError):
+        return code
+    return str(territories.get(code.upper(), code))
+
+
+def language_name(locale: str) -> str:
+    """Return a language's own name, for example "español"."""
+    return str(Locale.parse(locale).get_display_name(locale))

@@ -1,0 +1,162 @@
+"""The tables. Personal data is only in columns that end in `_encrypted`; every time is aware UTC."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from sqlalchemy import (
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A time that goes in and comes out as aware UTC, also on SQLite, which keeps no zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a naive time and store UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone must not be stored")
+        return value.astimezone(timezone.utc)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the zone back where the database dropped it."""
+        if value is not None and value.tzinfo is None:
+            return value.replace(tzinfo=timezone.utc)
+        return value
+
+
+class Base(DeclarativeBase):
+    """The declarative base of all tables."""
+
+    type_annotation_map = {datetime: UtcDateTime}
+
+
+class Contact(Base):
+    """A person who writes to us, on one channel, known by an internal id."""
+
+    __tablename__ = "contact"
+    __table_args__ = (UniqueConstraint("channel", "address_hash"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(20))
+    address_hash: Mapped[str] = mapped_column(String(64))
+    address_encrypted: Mapped[bytes] = mapped_column(LargeBinary)
+    locale: Mapped[str] = mapped_column(String(8), default="es")
+    locale_source: Mapped[str] = mapped_column(String(10), default="default")
+    created_at: Mapped[datetime]
+    last_inbound_at: Mapped[datetime]
+    stopped_reason: Mapped[str] = mapped_column(String(30), default="")
+
+
+class Conversation(Base):
+    """The thread of one contact on one channel, with the engine's state and the lease of the worker that runs it."""
+
+    __tablename__ = "conversation"
+    __table_args__ = (Index("ix_conversation_waiting_since", "waiting_since"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), unique=True)
+    engine_state: Mapped[bytes | None] = mapped_column(LargeBinary)
+    waiting_since: Mapped[datetime | None]
+    lease_owner: Mapped[str] = mapped_column(String(40), default="")
+    lease_until: Mapped[datetime | None]
+
+
+class Inbound(Base):
+    """A message that a contact sent. `body_encrypted` is emptied once it is answered; `text` is masked."""
+
+    __tablename__ = "inbound_message"
+    __table_args__ = (
+        UniqueConstraint("channel", "provider_id"),
+        Index("ix_inbound_message_conversation_state", "conversation_id", "state", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"))
+    channel: Mapped[str] = mapped_column(String(20))
+    provider_id: Mapped[str] = mapped_column(String(128))
+    kind: Mapped[str] = mapped_column(String(20))
+    body_encrypted: Mapped[bytes | None] = mapped_column(LargeBinary)
+    text: Mapped[str] = mapped_column(Text, default="")
+    state: Mapped[str] = mapped_column(String(10), default="waiting")
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    error_code: Mapped[str] = mapped_column(String(60), default="")
+    received_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+
+
+class Outbound(Base):
+    """A reply on its way. `state` goes queued → sending → sent → delivered → read, or failed; `fetched` for pull channels."""
+
+    __tablename__ = "outbound_message"
+    __table_args__ = (
+        Index("ix_outbound_message_state", "state", "due_at"),
+        Index("ix_outbound_message_conversation", "conversation_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"))
+    inbound_id: Mapped[int | None] = mapped_column(ForeignKey("inbound_message.id", ondelete="SET NULL"))
+    channel: Mapped[str] = mapped_column(String(20))
+    body: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(10), default="queued")
+    parts_sent: Mapped[int] = mapped_column(Integer, default=0)
+    is_fallback: Mapped[bool] = mapped_column(default=False)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    failure_code: Mapped[str] = mapped_column(String(60), default="")
+    created_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+
+
+class Delivery(Base):
+    """The provider's id of one sent part, so that its later reports find the message."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (UniqueConstraint("channel", "provider_id"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    outbound_id: Mapped[int] = mapped_column(ForeignKey("outbound_message.id", ondelete="CASCADE"), index=True)
+    channel: Mapped[str] = mapped_column(String(20))
+    provider_id: Mapped[str] = mapped_column(String(128))
+    state: Mapped[str] = mapped_column(String(10), default="sent")
+    provider_code: Mapped[str] = mapped_column(String(20), default="")
+    updated_at: Mapped[datetime]
+
+
+class QuickReplyToken(Base):
+    """What a tapped button means; the token goes to the provider, the payload stays here."""
+
+    __tablename__ = "quick_reply_token"
+
+    token: Mapped[str] = mapped_column(String(24), primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"), index=True)
+    outbound_id: Mapped[int] = mapped_column(ForeignKey("outbound_message.id", ondelete="CASCADE"), index=True)
+    position: Mapped[int] = mapped_column(Integer)
+    title: Mapped[str] = mapped_column(String(200))
+    payload: Mapped[str] = mapped_column(Text)
+    expires_at: Mapped[datetime]
+
+
+class ChannelCursor(Base):
+    """How far a polled channel has been read."""
+
+    __tablename__ = "channel_cursor"
+
+    channel: Mapped[str] = mapped_column(String(20), primary_key=True)
+    cursor: Mapped[str] = mapped_column(String(64))

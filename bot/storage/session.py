@@ -1,0 +1,67 @@
+"""Open the database: SQLite in WAL mode on one machine, PostgreSQL for more."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.orm import Session, sessionmaker
+
+BUSY_SECONDS = 10.0
+"""How long a SQLite writer waits for another one."""
+
+
+class Database:
+    """Hands out transactions.
+
+    Args:
+        url: an SQLAlchemy address, for example `sqlite:///var/ruta.db` or `postgresql+psycopg://user@host/ruta`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = _create_engine(url)
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Yield a session that commits at the end, or rolls back when an error passes through."""
+        with self._sessions.begin() as session:
+            yield session
+
+    def check(self) -> None:
+        """Touch the database; an error of the driver passes through when it does not answer."""
+        with self.engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def _create_engine(url: str) -> Engine:
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=10)
+    path = make_url(url).database
+    if path and path != ":memory:":
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, record: Any) -> None:
+    connection.isolation_level = None  # The driver must not open transactions by itself; see _begin_immediate.
+    connection.execute("PRAGMA journal_mode=WAL")
+    # FULL, not NORMAL: an acknowledged message must also outlive a power cut.
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    # A transaction that starts as a reader and then writes can fail as busy at once; taking the lock first waits instead.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
