@@ -75,9 +75,7 @@ class SendFailure(str, Enum):
         return self in _CONTACT_ENDING
 
 
-_RETRYABLE = frozenset(
-    {SendFailure.RATE_LIMITED, SendFailure.PROVIDER_DOWN, SendFailure.TIMED_OUT, SendFailure.NOT_AUTHORISED}
-)
+_RETRYABLE = frozenset({SendFailure.RATE_LIMITED, SendFailure.PROVIDER_DOWN, SendFailure.TIMED_OUT, SendFailure.NOT_AUTHORISED})
 _CONTACT_ENDING = frozenset({SendFailure.BLOCKED_BY_CONTACT, SendFailure.OPTED_OUT})
 
 

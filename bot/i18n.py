@@ -35,7 +35,9 @@ class Catalogues:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._translations = {locale: _read(folder, locale) for locale in LOCALES}
+        read = {locale: _read(folder, locale) for locale in LOCALES}
+        self._translations = {locale: translations for locale, (translations, _) in read.items()}
+        self._keys = read[SOURCE_LOCALE][1]
 
     def text(self, locale: str, key: str, **values: object) -> str:
         """Return a sentence with its placeholders filled; an unknown locale reads Spanish.
@@ -50,19 +52,24 @@ class Catalogues:
                 return found.format(**values) if values else found
         raise KeyError(f"locales: no sentence for the key {key!r}")
 
+    def with_prefix(self, locale: str, prefix: str) -> dict[str, str]:
+        """Return all sentences whose key begins with a prefix, by key; missing ones in Spanish."""
+        keys = [key for key in self._keys if key.startswith(prefix)]
+        return {key: self.text(locale, key) for key in keys}
+
     def has(self, key: str) -> bool:
         """Tell whether the source catalogue has this key."""
         return self._translations[SOURCE_LOCALE].gettext(key) != key
 
 
-def _read(folder: Path, locale: str) -> gettext.NullTranslations:
+def _read(folder: Path, locale: str) -> tuple[gettext.NullTranslations, list[str]]:
     path = folder / locale / "LC_MESSAGES" / "messages.po"
     with path.open("rb") as file:
         catalogue = read_po(file, locale=locale)
     compiled = io.BytesIO()
     write_mo(compiled, catalogue)  # Fuzzy entries are left out: nobody has reviewed them.
     compiled.seek(0)
-    return gettext.GNUTranslations(compiled)
+    return gettext.GNUTranslations(compiled), [str(message.id) for message in catalogue if message.id]
 
 
 def format_day(day: date, locale: str) -> str:
@@ -83,3 +90,8 @@ def country_name(code: str, locale: str) -> str:
 def language_name(locale: str) -> str:
     """Return a language's own name, for example "español"."""
     return str(Locale.parse(locale).get_display_name(locale))
+
+
+def N_(key: str) -> str:
+    """Mark a key that is looked up later, so that it is extracted."""
+    return key

@@ -13,7 +13,18 @@ from collections.abc import Sequence
 
 import structlog
 
-_QUIET = ("rasa", "matplotlib", "tensorflow", "h5py", "asyncio", "httpx", "httpcore", "apscheduler", "urllib3", "twilio")
+_QUIET = (
+    "rasa",
+    "matplotlib",
+    "tensorflow",
+    "h5py",
+    "asyncio",
+    "httpx",
+    "httpcore",
+    "apscheduler",
+    "urllib3",
+    "twilio",
+)
 
 
 class SecretFilter(logging.Filter):

@@ -92,7 +92,7 @@ class Channel(ABC):
         return self.render_outbound(message)
 
     def poll(self, cursor: str) -> AsyncIterator[Polled] | None:
-        """Fetch messages ourselves, from `cursor` (empty at first), for a machine without a public address; None: webhooks only."""
+        """Fetch messages ourselves, from `cursor` (empty at first); None when the channel only has webhooks."""
         return None
 
     async def start(self) -> None:

@@ -1,7 +1,7 @@
 """Split a text that is longer than one message, for every channel: between paragraphs, then sentences, then words.
 
-It works on the blocks of `bot.markup`, before they are rendered, so no mark and no link is ever cut. How long a text is when it
-is rendered only the channel knows: it hands over `measure`.
+It works on the blocks of `bot.markup`, before they are rendered, so no mark and no link is ever cut. How long
+a text is when it is rendered only the channel knows: it hands over `measure`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _ZERO_WIDTH_JOINER = "\u200d"
 def split_blocks(blocks: Sequence[Block], limit: int, measure: Measure) -> list[list[Block]]:
     """Return the blocks in parts that each fit, in order; none when there is nothing to show.
 
-    A part ends between two blocks where that is possible, else after a sentence, else between words. A word longer than a whole
-    message is cut between letters; a link that long loses its address and is cut as a word.
+    A part ends between two blocks where that is possible, else after a sentence, else between words. A word longer than
+    a whole message is cut between letters; a link that long loses its address and is cut as a word.
 
     Args:
         limit: the longest part, as `measure` counts; it must have room for one letter and the marks around it.
@@ -58,7 +58,7 @@ def _pieces(block: Block, limit: int, measure: Measure) -> list[Block]:
         if current and not fits([*current, *chunk]):
             pieces.append(_tidy(current))
             current = []
-        current.extend(chunk)
+        current = _joined([*current, *chunk])
     pieces.append(_tidy(current))
     return [Block(spans, "" if index else block.marker) for index, spans in enumerate(filter(None, pieces))]
 
@@ -79,7 +79,7 @@ def _chunks(spans: Sequence[Span], fits: Callable[[Sequence[Span]], bool]) -> It
 def _sentences(spans: Sequence[Span]) -> Iterator[list[Span]]:
     sentence: list[Span] = []
     for word in _words(spans):
-        sentence.extend(word)
+        sentence = _joined([*sentence, *word])
         if _SENTENCE_END.search(_plain(word)):
             yield sentence
             sentence = []
@@ -114,7 +114,7 @@ def _letters(word: Sequence[Span], fits: Callable[[Sequence[Span]], bool]) -> It
 
 
 def _longest_fit(span: Span, fits: Callable[[Sequence[Span]], bool]) -> int:
-    """Return how many characters of the span fit, at least one, without parting a letter from its accent or an emoji."""
+    """Return how many characters fit, at least one, without parting a letter from its accent or an emoji."""
     low, high = 1, len(span.text)
     while low < high:
         middle = (low + high + 1) // 2
@@ -137,12 +137,7 @@ def _joins(before: str, after: str) -> bool:
 
 def _tidy(spans: Sequence[Span]) -> tuple[Span, ...]:
     """Join neighbours of one style and drop the space at both ends."""
-    joined: list[Span] = []
-    for span in spans:
-        if joined and replace(joined[-1], text="") == replace(span, text="") and not span.href:
-            joined[-1] = replace(span, text=joined[-1].text + span.text)
-        else:
-            joined.append(span)
+    joined = _joined(spans)
     while joined and not joined[0].text.strip():
         joined.pop(0)
     while joined and not joined[-1].text.strip():
@@ -151,6 +146,17 @@ def _tidy(spans: Sequence[Span]) -> tuple[Span, ...]:
         joined[0] = replace(joined[0], text=joined[0].text.lstrip())
         joined[-1] = replace(joined[-1], text=joined[-1].text.rstrip())
     return tuple(joined)
+
+
+def _joined(spans: Sequence[Span]) -> list[Span]:
+    joined: list[Span] = []
+    for span in spans:
+        last = joined[-1] if joined else None
+        if last and not span.href and (last.is_bold, last.is_italic, last.href) == (span.is_bold, span.is_italic, ""):
+            joined[-1] = replace(span, text=last.text + span.text)
+        else:
+            joined.append(span)
+    return joined
 
 
 def _plain(spans: Sequence[Span]) -> str:

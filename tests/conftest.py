@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from bot.storage.session import Database
+from bot.storage.upgrade import upgrade_database
+from tests.support.builders import System
+from tests.support.postgres import find_binaries, run_postgres
 
 _LOOPBACK = ("127.", "::1", "localhost")
 
@@ -23,3 +29,33 @@ def closed_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
     yield
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """Serve a real PostgreSQL, or skip with the reason."""
+    binaries = find_binaries()
+    if binaries is None:
+        pytest.skip("no PostgreSQL server is installed (apt-get install postgresql)")
+    with run_postgres(binaries) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """Yield a database without tables, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path}/ruta.db")
+    else:
+        database = Database(request.getfixturevalue("postgres_url"))
+        with database.engine.begin() as connection:
+            connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def system(empty_database: Database) -> System:
+    """Return inbox, turns and outbox over an empty database with all migrations applied."""
+    upgrade_database(empty_database)
+    return System(empty_database)

@@ -1,7 +1,7 @@
 """Look up answers by topic, destination and locale in the content as it stands on disk now.
 
 An edit is seen within a second: the library compares the newest change time of the folder, and reads it again only then.
-If the new state cannot be read as a whole, the last good one stays.
+If the new state cannot be read as a whole, the last good one stays; if one file cannot, the last good state of that file does.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -52,20 +52,22 @@ class ContentLibrary:
     Args:
         folder: the content folder.
         today: returns the present day.
+        clock: returns seconds that never run backwards.
     """
 
-    def __init__(self, folder: Path, today: Callable[[], date] = date.today) -> None:
+    def __init__(self, folder: Path, today: Callable[[], date] = date.today, clock: Callable[[], float] = time.monotonic) -> None:
         self._folder = folder
         self._today = today
+        self._clock = clock
         self._stamp = _stamp(folder)
         self._loaded = load_content(folder)
-        self._looked_at = time.monotonic()
+        self._looked_at = self._clock()
 
     @property
     def loaded(self) -> LoadedContent:
         """The present state."""
-        if time.monotonic() - self._looked_at >= RELOAD_SECONDS:
-            self._looked_at = time.monotonic()
+        if self._clock() - self._looked_at >= RELOAD_SECONDS:
+            self._looked_at = self._clock()
             self._reload_if_changed()
         return self._loaded
 
@@ -107,19 +109,44 @@ class ContentLibrary:
         return [n for n in chosen if not (n.number in seen or seen.add(n.number))]  # type: ignore[func-returns-value]
 
     def _reload_if_changed(self) -> None:
-        stamp = _stamp(self._folder)
-        if stamp == self._stamp:
-            return
         try:
-            self._loaded = load_content(self._folder)
-        except ContentError:
+            stamp = _stamp(self._folder)
+            if stamp == self._stamp:
+                return
+            self._loaded = _keep_last_good(self._loaded, load_content(self._folder))
+        except (ContentError, OSError):
             return  # Half a save: the last good state answers until the folder can be read again.
         self._stamp = stamp
 
 
-def _stamp(folder: Path) -> tuple[int, int]:
-    """Return the newest change time below the folder and the number of entries."""
-    newest = count = 0
+def _keep_last_good(old: LoadedContent, new: LoadedContent) -> LoadedContent:
+    """Return the new state, with the old state of what stands in a file that can no longer be read; a deleted file is gone."""
+    broken = {problem.path for problem in new.problems}
+    topics = {topic.id: _keep_answers(old.topics.get(topic.id), topic, broken) for topic in new.topics.values()}
+    topics.update({topic.id: topic for topic in old.topics.values() if topic.id not in topics and topic.path in broken})
+    broken_points = {path.stem for path in broken if path.parent.name == "help-points"}
+    points = {slug: point for slug, point in old.help_points.items() if slug in broken_points}
+    has_broken_facts = any(path.parent.name == "facts" for path in broken)
+    return replace(
+        new,
+        topics=topics,
+        help_points={**points, **new.help_points},
+        facts={**old.facts, **new.facts} if has_broken_facts else new.facts,
+        emergency_numbers=old.emergency_numbers if has_broken_facts else new.emergency_numbers,
+    )
+
+
+def _keep_answers(old: Topic | None, new: Topic, broken: set[Path]) -> Topic:
+    kept = {key: answer for key, answer in old.answers.items() if answer.path in broken} if old else {}
+    return replace(new, answers={**kept, **new.answers})
+
+
+def _stamp(folder: Path) -> tuple[int, int, int]:
+    """Return the newest change time below the folder, the number of entries and their size.
+
+    The size is there because two saves within one tick of the file system's clock have the same time.
+    """
+    newest = count = size = 0
     stack = [str(folder)]
     while stack:
         current = stack.pop()
@@ -130,5 +157,6 @@ def _stamp(folder: Path) -> tuple[int, int]:
                 if entry.is_dir(follow_symlinks=False):
                     stack.append(entry.path)
                 else:
-                    newest = max(newest, entry.stat().st_mtime_ns)
-    return newest, count
+                    status = entry.stat()
+                    newest, size = max(newest, status.st_mtime_ns), size + status.st_size
+    return newest, count, size

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,14 +16,27 @@ from typing import Any
 
 import frontmatter
 import yaml
-from jsonschema import Draft7Validator, RefResolver
+from jsonschema import Draft7Validator, FormatChecker, RefResolver
 from jsonschema.exceptions import ValidationError
 
-from bot.content.model import SECTIONS, Answer, CatalogueTopic, EmergencyNumber, Kind, Problem, Provenance, Source, Topic
+from bot.content.model import (
+    SECTIONS,
+    Answer,
+    CatalogueTopic,
+    EmergencyNumber,
+    Kind,
+    Problem,
+    Provenance,
+    Source,
+    Topic,
+)
 from bot.errors import ContentError
 
 _ANSWER_NAME = re.compile(r"^(?:(?P<destination>[a-z]{2})\.)?(?P<locale>[a-z]{2})\.md$")
 _SECTION_HEAD = re.compile(r"^## +(.+?) *$", re.MULTILINE)
+_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*$", re.MULTILINE | re.DOTALL)
+_FACT_KEYS = frozenset({"id", "confidence", "source_url"})
+_NUMBER_KEYS = _FACT_KEYS | {"country", "service", "name", "number", "hours"}
 
 
 class Schema:
@@ -40,9 +53,11 @@ class Schema:
             raw: the YAML text that `data` was read from, to find lines in.
             first_line: the line of the file on which `raw` begins.
         """
-        validator = Draft7Validator(self._schema["definitions"][definition], resolver=self._resolver)
+        validator = Draft7Validator(
+            self._schema["definitions"][definition], resolver=self._resolver, format_checker=FormatChecker(["date"])
+        )
         return [
-            Problem(path, first_line + _line_of(raw, error), "schema", _explain(error))
+            Problem(path, first_line + line_at(raw, error.absolute_path), "schema", _explain(error))
             for error in validator.iter_errors(data)
         ]
 
@@ -52,10 +67,15 @@ def _explain(error: ValidationError) -> str:
     return f"{where}: {error.message}; see content/README.md for what is allowed"
 
 
-def _line_of(raw: str, error: ValidationError) -> int:
+def line_at(raw: str, path: Iterable[str | int]) -> int:
+    """Return the line, counted from 0, on which a value of a YAML text stands; the nearest one above when it is not there.
+
+    Args:
+        path: the keys and list positions that lead to the value.
+    """
     node = yaml.compose(raw, Loader=yaml.CSafeLoader)
     line = 0
-    for part in error.absolute_path:
+    for part in path:
         if isinstance(node, yaml.MappingNode):
             pair = next(((key, value) for key, value in node.value if key.value == part), None)
             if pair is None:
@@ -88,7 +108,7 @@ def load_content(folder: Path) -> LoadedContent:
     try:
         schema = Schema(folder / "schema.json")
         catalogue = load_catalogue(folder)
-    except (OSError, ValueError, KeyError, yaml.YAMLError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise ContentError(f"{folder}: topics.yml or schema.json cannot be read ({type(error).__name__})") from error
     problems: list[Problem] = []
     facts = _load_facts(folder, problems)
@@ -103,9 +123,18 @@ def load_content(folder: Path) -> LoadedContent:
     return LoadedContent(catalogue, topics, facts, _emergency_numbers(facts), help_points, tuple(problems))
 
 
+def load_catalogue_destinations(folder: Path) -> tuple[str, ...]:
+    """Return the destinations that `topics.yml` names, two letters each; none when it names none."""
+    return tuple(_read_catalogue(folder).get("destinations") or ())
+
+
+def _read_catalogue(folder: Path) -> Any:
+    return yaml.load((folder / "topics.yml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+
+
 def load_catalogue(folder: Path) -> dict[str, CatalogueTopic]:
     """Read `topics.yml`, in its order."""
-    data = yaml.load((folder / "topics.yml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    data = _read_catalogue(folder)
     return {
         row["id"]: CatalogueTopic(
             id=row["id"],
@@ -133,20 +162,33 @@ def read_answer_body(path: Path) -> str:
 def _load_facts(folder: Path, problems: list[Problem]) -> dict[str, Mapping[str, Any]]:
     facts: dict[str, Mapping[str, Any]] = {}
     for path in sorted((folder / "facts").glob("*.yml")):
-        rows = _read_yaml(path, problems)
-        for row in rows if isinstance(rows, list) else []:
-            if row["id"] in facts:
-                problems.append(Problem(path, 0, "fact_twice", f"{row['id']} stands twice; give one a new id"))
-            facts[row["id"]] = row
+        raw = _read_text(path, problems)
+        rows = _read_yaml(path, raw, problems) or []
+        if not isinstance(rows, list):
+            problems.append(Problem(path, 1, "fact_incomplete", "facts are a list: begin each with '- id: ...'"))
+            continue
+        for index, row in enumerate(rows):
+            missing = _missing_keys(row)
+            if missing:
+                reason = f"this fact lacks {', '.join(missing)}; add it, or delete the fact"
+                problems.append(Problem(path, 1 + line_at(raw or "", [index]), "fact_incomplete", reason))
+            elif row["id"] in facts:
+                line = 1 + line_at(raw or "", [index])
+                problems.append(Problem(path, line, "fact_twice", f"{row['id']} stands twice; give one a new id"))
+            else:
+                facts[row["id"]] = row
     return facts
 
 
+def _missing_keys(row: object) -> list[str]:
+    if not isinstance(row, Mapping):
+        return ["id"]
+    return sorted((_NUMBER_KEYS if str(row.get("id")).startswith("EN-") else _FACT_KEYS) - set(row))
+
+
 def _load_topic(path: Path, entry: CatalogueTopic, schema: Schema, problems: list[Problem]) -> Topic | None:
-    raw = path.read_text(encoding="utf-8")
-    data = _read_yaml(path, problems)
-    errors = schema.errors("topic", data, path, raw) if data is not None else []
-    problems.extend(errors)
-    if data is None or errors:
+    data = _read_valid(path, "topic", schema, problems)
+    if data is None:
         return None
     if data["id"] != entry.id:
         problems.append(Problem(path, 1, "id_mismatch", f"id is {data['id']}, the folder is {entry.id}; make them equal"))
@@ -191,42 +233,46 @@ def _load_answers(folder: Path, schema: Schema, problems: list[Problem]) -> dict
     return answers
 
 
-def _load_answer(
-    path: Path, destination: str, locale: str, schema: Schema, problems: list[Problem]
-) -> Answer | None:
-    raw = path.read_text(encoding="utf-8")
+def _load_answer(path: Path, destination: str, locale: str, schema: Schema, problems: list[Problem]) -> Answer | None:
+    raw = _read_text(path, problems)
+    if raw is None:
+        return None
     try:
         head, body = frontmatter.parse(raw)
     except (yaml.YAMLError, ValueError) as error:
         problems.append(_yaml_problem(path, error))
         return None
-    errors = schema.errors("answer", head, path, raw.split("---")[1] if raw.startswith("---") else "")
-    lead, sections = _split_sections(body)
-    errors += [
-        Problem(path, 0, "section_name", f"section {name!r} is not one of {', '.join(SECTIONS)}")
-        for name in sections
-        if name not in SECTIONS
-    ]
+    front_matter = _FRONT_MATTER.match(raw)
+    errors = schema.errors("answer", head, path, front_matter[1] if front_matter else "", first_line=2)
+    errors += _wrong_section_names(path, raw)
     problems.extend(errors)
     if errors:
         return None
+    lead, sections = _split_sections(body)
     ordered = {name: sections[name] for name in SECTIONS if name in sections}
     return Answer(path, locale, destination, lead=lead, sections=ordered, **{str(k): str(v) for k, v in head.items()})
+
+
+def _wrong_section_names(path: Path, raw: str) -> list[Problem]:
+    reason = f"is not a section; use one of {', '.join(SECTIONS)}"
+    return [
+        Problem(path, 1 + raw.count("\n", 0, match.start()), "section_name", f"{match[1]!r} {reason}")
+        for match in _SECTION_HEAD.finditer(raw)
+        if match[1] not in SECTIONS
+    ]
 
 
 def _split_sections(body: str) -> tuple[str, dict[str, str]]:
     parts = _SECTION_HEAD.split(body.strip())
     names, texts = parts[1::2], parts[2::2]
-    return parts[0].strip(), {name: text.strip() for name, text in zip(names, texts)}
+    return parts[0].strip(), {name: text.strip() for name, text in zip(names, texts, strict=True)}
 
 
 def _load_help_points(folder: Path, schema: Schema, problems: list[Problem]) -> dict[str, Mapping[str, Any]]:
     points = {}
     for path in sorted((folder / "help-points").glob("*.yml")):
-        data = _read_yaml(path, problems)
-        errors = schema.errors("help_point", data, path, path.read_text(encoding="utf-8")) if data is not None else []
-        problems.extend(errors)
-        if data is not None and not errors:
+        data = _read_valid(path, "help_point", schema, problems)
+        if data is not None:
             points[path.stem] = data
     return points
 
@@ -235,7 +281,7 @@ def _emergency_numbers(facts: Mapping[str, Mapping[str, Any]]) -> tuple[Emergenc
     return tuple(
         EmergencyNumber(
             id=row["id"],
-            country=(row["country"] or "").lower(),
+            country=str(row["country"] or "").lower(),
             service=row["service"],
             name=row["name"],
             number=str(row["number"]),
@@ -247,10 +293,29 @@ def _emergency_numbers(facts: Mapping[str, Mapping[str, Any]]) -> tuple[Emergenc
     )
 
 
-def _read_yaml(path: Path, problems: list[Problem]) -> Any:
+def _read_valid(path: Path, definition: str, schema: Schema, problems: list[Problem]) -> Mapping[str, Any] | None:
+    """Read a YAML file that must fit a definition of the schema; None, and problems, when it does not."""
+    before = len(problems)
+    raw = _read_text(path, problems)
+    data = _read_yaml(path, raw, problems)
+    if raw is not None and len(problems) == before:
+        problems.extend(schema.errors(definition, data, path, raw))
+    return data if len(problems) == before else None
+
+
+def _read_text(path: Path, problems: list[Problem]) -> str | None:
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = f"cannot be read ({type(error).__name__}); save it as UTF-8 text"
+        problems.append(Problem(path, 0, "unreadable", reason))
+        return None
+
+
+def _read_yaml(path: Path, raw: str | None, problems: list[Problem]) -> Any:
+    try:
+        return yaml.load(raw or "", Loader=yaml.CSafeLoader)
+    except yaml.YAMLError as error:
         problems.append(_yaml_problem(path, error))
         return None
 

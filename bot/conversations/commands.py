@@ -47,4 +47,4 @@ def read_command(raw: str) -> Command | None:
 
 def engine_text(text: str) -> str:
     """Return what a contact typed in a form that the engine takes as data: without slashes in front."""
-    return text.strip().lstrip("/").strip()
+    return text.lstrip("/ \t\r\n\f\v").rstrip()

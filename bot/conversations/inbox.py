@@ -10,8 +10,9 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
-from sqlalchemy import select, update
+from sqlalchemy import Executable, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -75,7 +76,7 @@ class Inbox:
     def _store_message(self, session: Session, message: InboundMessage) -> bool:
         now = self._clock()
         conversation_id = self._conversation_of(session, message, now)
-        values = {
+        values: dict[str, object] = {
             "conversation_id": conversation_id,
             "channel": message.channel,
             "provider_id": message.provider_id,
@@ -89,33 +90,37 @@ class Inbox:
         }
         if not _insert_new(session, values):
             return False
-        waiting = update(Conversation).where(Conversation.id == conversation_id, Conversation.waiting_since.is_(None))
-        session.execute(waiting.values(waiting_since=now))
+        session.connection().execute(_mark_waiting(), {"of_conversation": conversation_id, "since": now})
         return True
 
     def _conversation_of(self, session: Session, message: InboundMessage, now: datetime) -> str:
         key = self._vault.address_hash(message.channel, message.address)
-        query = select(Contact).where(Contact.channel == message.channel, Contact.address_hash == key)
-        contact = session.scalar(query.with_for_update())
-        if contact is None:
-            contact = Contact(
-                id=uuid.uuid4().hex,
-                channel=message.channel,
-                address_hash=key,
-                address_encrypted=self._vault.encrypt(message.address),
-                created_at=now,
-                last_inbound_at=now,
-                stopped_reason="",
-                locale=match_locale(message.locale_hint) or "es",
-                locale_source="hint" if match_locale(message.locale_hint) else "default",
-            )
-            session.add(contact)
-            session.flush()
-            session.add(Conversation(id=uuid.uuid4().hex, contact_id=contact.id))
-            session.flush()
-        contact.last_inbound_at = now
-        contact.stopped_reason = ""  # Whoever writes again wants an answer.
-        return session.scalars(select(Conversation.id).where(Conversation.contact_id == contact.id)).one()
+        connection = session.connection()
+        found = connection.execute(_find_conversation(), {"of_channel": message.channel, "of_hash": key}).first()
+        if found is None:
+            return self._begin_conversation(session, message, key, now)
+        # Whoever writes again wants an answer, so a stopped contact is reached again.
+        connection.execute(_mark_heard(), {"of_contact": found[0], "heard_at": now})
+        return str(found[1])
+
+    def _begin_conversation(self, session: Session, message: InboundMessage, key: str, now: datetime) -> str:
+        contact = Contact(
+            id=uuid.uuid4().hex,
+            channel=message.channel,
+            address_hash=key,
+            address_encrypted=self._vault.encrypt(message.address),
+            created_at=now,
+            last_inbound_at=now,
+            stopped_reason="",
+            locale=match_locale(message.locale_hint) or "es",
+            locale_source="hint" if match_locale(message.locale_hint) else "default",
+        )
+        conversation = Conversation(id=uuid.uuid4().hex, contact_id=contact.id)
+        session.add(contact)
+        session.flush()
+        session.add(conversation)
+        session.flush()
+        return conversation.id
 
     def _store_status(self, session: Session, status: DeliveryStatus) -> None:
         query = select(Delivery).where(Delivery.channel == status.channel, Delivery.provider_id == status.provider_id)
@@ -138,12 +143,39 @@ class Inbox:
         session.execute(update(Contact).where(*where).values(stopped_reason="blocked_by_contact"))
 
 
-def _insert_new(session: Session, values: dict[str, object]) -> bool:
+# The statements below are built once: building them anew took most of the time of storing a message, while SQLite's only
+# write lock was held.
+
+
+@lru_cache(maxsize=1)
+def _find_conversation() -> Executable:
+    query = select(Contact.id, Conversation.id).join(Conversation, Conversation.contact_id == Contact.id)
+    where = (Contact.channel == bindparam("of_channel"), Contact.address_hash == bindparam("of_hash"))
+    return query.where(*where).with_for_update(of=Contact)
+
+
+@lru_cache(maxsize=1)
+def _mark_heard() -> Executable:
+    heard = update(Contact).where(Contact.id == bindparam("of_contact"))
+    return heard.values(last_inbound_at=bindparam("heard_at"), stopped_reason="")
+
+
+@lru_cache(maxsize=1)
+def _mark_waiting() -> Executable:
+    idle = (Conversation.id == bindparam("of_conversation"), Conversation.waiting_since.is_(None))
+    return update(Conversation).where(*idle).values(waiting_since=bindparam("since"))
+
+
+@lru_cache(maxsize=2)
+def _insert_inbound(dialect: str) -> Executable:
     # Two deliveries of one message may race; the unique key decides, not a look beforehand.
-    dialect = session.get_bind().dialect.name
     insert = postgresql.insert(Inbound) if dialect == "postgresql" else sqlite.insert(Inbound)
-    statement = insert.values(**values).on_conflict_do_nothing(index_elements=["channel", "provider_id"])
-    return session.execute(statement.returning(Inbound.id)).first() is not None
+    return insert.on_conflict_do_nothing(index_elements=["channel", "provider_id"]).returning(Inbound.id)
+
+
+def _insert_new(session: Session, values: dict[str, object]) -> bool:
+    connection = session.connection()
+    return connection.execute(_insert_inbound(connection.dialect.name), values).first() is not None
 
 
 def _body_of(message: InboundMessage) -> str:
@@ -158,4 +190,3 @@ def _body_of(message: InboundMessage) -> str:
         },
         ensure_ascii=False,
     )
-

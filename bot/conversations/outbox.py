@@ -72,9 +72,7 @@ class Outbox:
     ) -> int:
         """Add a reply inside the caller's transaction, with a token for each quick reply; return its id."""
         now = self._clock()
-        replies = tuple(
-            replace(reply, token=reply.token or secrets.token_urlsafe(12)) for reply in message.quick_replies
-        )
+        replies = tuple(replace(reply, token=reply.token or secrets.token_urlsafe(12)) for reply in message.quick_replies)
         row = Outbound(
             conversation_id=conversation_id,
             inbound_id=inbound_id,
@@ -113,29 +111,33 @@ class Outbox:
                 taken.append(self._sending(session, row))
             return taken
 
-    def part_sent(self, outbound_id: int, provider_id: str) -> None:
-        """Record that one part was taken by the provider, so that a retry does not repeat it."""
+    def part_sent(self, outbound_id: int, provider_id: str, *, is_last: bool = False) -> None:
+        """Record that one part was taken by the provider, so that a retry does not repeat it.
+
+        Args:
+            is_last: it was the last part; the reply is finished in the same transaction.
+        """
         now = self._clock()
         with self._database.transaction() as session:
             row = session.get_one(Outbound, outbound_id)
             row.parts_sent += 1
-            session.add(
-                Delivery(outbound_id=row.id, channel=row.channel, provider_id=provider_id, updated_at=now, state="sent")
-            )
+            session.add(Delivery(outbound_id=row.id, channel=row.channel, provider_id=provider_id, updated_at=now, state="sent"))
+            if is_last:
+                _finish(row, now)
 
     def finish(self, outbound_id: int) -> None:
         """Record that all parts were taken; a report that came first is not undone."""
         with self._database.transaction() as session:
-            row = session.get_one(Outbound, outbound_id)
-            if row.state == "sending":
-                row.state = DeliveryState.SENT.value
-            row.sent_at = self._clock()
+            _finish(session.get_one(Outbound, outbound_id), self._clock())
 
     def use_fallback(self, outbound_id: int) -> None:
-        """Send again at once without buttons or templates, which the provider refused."""
+        """Send again at once without buttons or templates, which the provider refused.
+
+        It starts at the first part: the two renderings are cut differently, and a part seen twice is better than one lost.
+        """
         with self._database.transaction() as session:
             row = session.get_one(Outbound, outbound_id)
-            row.state, row.is_fallback, row.due_at = "queued", True, self._clock()
+            row.state, row.is_fallback, row.parts_sent, row.due_at = "queued", True, 0, self._clock()
 
     def fail(self, outbound_id: int, error: SendFailed, *, may_retry: bool = True) -> bool:
         """Record a failure; return whether it will be tried again.
@@ -168,6 +170,12 @@ class Outbox:
             last_inbound_at=contact.last_inbound_at,
             stopped_reason=contact.stopped_reason,
         )
+
+
+def _finish(row: Outbound, now: datetime) -> None:
+    if row.state == "sending":
+        row.state = DeliveryState.SENT.value
+    row.sent_at = now
 
 
 def failed_sends(session: Session) -> list[Outbound]:

@@ -14,7 +14,7 @@ import yaml
 from bot.content.library import ContentLibrary, Found
 from bot.content.model import CatalogueTopic, Kind, Provenance, Source
 from bot.conversations.commands import payload
-from bot.i18n import LOCALES, Catalogues, country_name, format_day, language_name
+from bot.i18n import LOCALES, N_, Catalogues, country_name, format_day, language_name
 from bot.messages import OutboundMessage, QuickReply
 
 HOME_COUNTRY = "ec"
@@ -73,7 +73,7 @@ class Replies:
 
     def not_understood(self, locale: str, misses: int) -> OutboundMessage:
         """Say that a message was not understood; after two in a row offer a person first."""
-        key = "reply.not_understood" if misses < 2 else "reply.not_understood_again"
+        key = N_("reply.not_understood") if misses < 2 else N_("reply.not_understood_again")
         return OutboundMessage(self._texts.text(locale, key), self._standard_choices(locale, person_first=misses >= 2))
 
     def menu(self, locale: str, family: str = "") -> OutboundMessage:
@@ -148,7 +148,7 @@ class Replies:
         return "\n".join([head, *lines[:MOST_NUMBERS]]) if lines else ""
 
     def _source_line(self, provenance: Provenance, locale: str) -> str:
-        text = self._texts.text(
+        return self._texts.text(
             locale,
             "reply.source",
             source=_source_name(provenance.sources[0], locale),
@@ -156,7 +156,6 @@ class Replies:
             name=provenance.verify_name,
             url=provenance.verify_url,
         )
-        return text
 
     def _next_steps(self, found: Found, destination: str, locale: str, without: str = "") -> list[QuickReply]:
         topic_id = found.topic.id

@@ -42,7 +42,7 @@ class Turn:
         body: the fields of the inbound message that were stored encrypted.
         payload: what the tapped quick reply means, when it is known and has not expired.
         choices: what was last offered.
-        is_group_told: the group was already told that the bot speaks only in private.
+        has_been_answered: the conversation has had a reply before.
     """
 
     inbound_id: int
@@ -66,6 +66,22 @@ class Turn:
 
 
 @dataclass(frozen=True)
+class Trace:
+    """Why a turn was decided as it was, for `ruta explain` and for tests.
+
+    Attributes:
+        decision: answer, choices, menu, person, urgent or flow.
+        ranking: (topic, probability), the likeliest first.
+    """
+
+    decision: str
+    topic: str = ""
+    destination: str = ""
+    choices: tuple[str, ...] = ()
+    ranking: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
 class TurnResult:
     """What a turn changes.
 
@@ -81,6 +97,7 @@ class TurnResult:
     locale_source: str
     engine_state: bytes | None = field(default=None, repr=False)
     error_code: str = ""
+    trace: Trace = Trace("menu")
 
 
 class Turns:
@@ -91,9 +108,7 @@ class Turns:
         clock: returns the present time, aware UTC.
     """
 
-    def __init__(
-        self, database: Database, vault: Vault, outbox: Outbox, owner: str, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, database: Database, vault: Vault, outbox: Outbox, owner: str, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._vault = vault
         self._outbox = outbox
@@ -197,6 +212,30 @@ class Turns:
         if row is None or row.conversation_id != conversation_id or row.expires_at < self._clock():
             return ""
         return row.payload
+
+
+def fresh_turn(text: str, locale: str, now: datetime) -> Turn:
+    """Return the first turn of a conversation that no database holds, for the tools that ask without a contact."""
+    return Turn(
+        inbound_id=0,
+        conversation_id="fresh",
+        contact_id="fresh",
+        channel="webchat",
+        kind=InboundKind.TEXT,
+        text=text,
+        quick_reply="",
+        payload="",
+        location=None,
+        media_kind="",
+        is_shortened=False,
+        attempts=1,
+        received_at=now,
+        locale=locale or "es",
+        locale_source="hint" if locale else "default",
+        engine_state=None,
+        choices=(),
+        has_been_answered=False,
+    )
 
 
 def _oldest_waiting(session: Session, conversation_id: str) -> Inbound | None:

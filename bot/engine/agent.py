@@ -2,60 +2,22 @@
 
 from __future__ import annotations
 
-import time
 import warnings
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import OutputChannel, UserMessage
+from rasa.shared.core.trackers import DialogueStateTracker
 
+from bot.content.model import Kind
 from bot.conversations.commands import Command, engine_text
 from bot.conversations.replies import Replies
+from bot.conversations.turns import Trace, Turn, TurnResult
 from bot.engine.nlg import ContentNlg, locale_of_turn
 from bot.engine.tracker_store import SessionTrackerStore
 from bot.errors import EngineError
 from bot.messages import OutboundMessage, QuickReply
-
-
-@dataclass(frozen=True)
-class EngineInput:
-    """What the engine gets of a message.
-
-    Attributes:
-        text: masked; typed text is always data, never a command.
-        command: the intent of a tapped choice; it skips the classifier.
-        state: the engine's state after the last turn; None at the beginning.
-    """
-
-    conversation_id: str
-    text: str = field(repr=False)
-    locale: str
-    locale_source: str
-    command: Command | None = None
-    state: bytes | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
-class EngineResult:
-    """What the engine made of a message.
-
-    Attributes:
-        decision: answer, choices, menu, person, urgent or flow.
-        ranking: (topic, probability), the likeliest first.
-    """
-
-    replies: tuple[OutboundMessage, ...]
-    state: bytes = field(repr=False)
-    locale: str
-    locale_source: str
-    decision: str
-    topic: str
-    destination: str
-    choices: tuple[str, ...]
-    ranking: tuple[tuple[str, float], ...]
-    milliseconds: float
 
 
 class _Collector(OutputChannel):
@@ -96,63 +58,60 @@ class Engine:
         if self._agent.processor is None:
             raise EngineError(f"{model}: the model cannot be loaded; run `ruta train`")
 
-    async def answer(self, message: EngineInput) -> EngineResult:
-        """Return replies and new state for one message.
+    async def answer_turn(self, turn: Turn, text: str, command: Command | None) -> TurnResult:
+        """Return replies, new state and trace for one message.
+
+        Args:
+            text: masked; typed text is always data, never a command.
+            command: the intent of a tapped choice; it skips the classifier.
 
         Raises:
             EngineError: the engine gave no reply.
         """
-        started = time.perf_counter()
-        self._store.put(message.conversation_id, message.state)
+        self._store.put(turn.conversation_id, turn.engine_state)
         collector = _Collector()
-        await self._agent.handle_message(self._user_message(message, collector))
-        state = self._store.take(message.conversation_id)
+        await self._agent.handle_message(_user_message(turn, text, command, collector))
+        state = self._store.take(turn.conversation_id)
         if not collector.replies:
             raise EngineError("the engine gave no reply")
-        return self._result(collector, state, started)
+        locale, source = locale_of_turn(self._store.last)
+        return TurnResult(tuple(collector.replies), text, locale, source, state, trace=self._trace(self._store.last))
 
-    def _user_message(self, message: EngineInput, collector: _Collector) -> UserMessage:
-        parse_data = _parse_data(message.command) if message.command else None
-        return UserMessage(
-            text="" if message.command else engine_text(message.text),
-            output_channel=collector,
-            sender_id=message.conversation_id,
-            parse_data=parse_data,  # type: ignore[arg-type]
-            metadata={"locale": message.locale, "locale_source": message.locale_source},
-        )
-
-    def _result(self, collector: _Collector, state: bytes, started: float) -> EngineResult:
-        tracker = self._store.last
+    def _trace(self, tracker: DialogueStateTracker) -> Trace:
         latest = tracker.latest_message
         parsed: dict[str, Any] = (latest.parse_data if latest else None) or {}
         intent = str((latest.intent.get("name") if latest else "") or "")
-        locale, source = locale_of_turn(tracker)
-        kind, topics = self._decision(intent, parsed)
-        return EngineResult(
-            replies=tuple(collector.replies),
-            state=state,
-            locale=locale,
-            locale_source=source,
-            decision=kind,
-            topic=intent if kind in ("answer", "urgent", "flow", "person") else "",
+        decision = self._decision(intent, parsed)
+        is_topic = decision in ("answer", "urgent", "flow", "person")
+        return Trace(
+            decision=decision,
+            topic=intent if is_topic else "",
             destination=str(tracker.get_slot("destination") or ""),
-            choices=topics if kind == "choices" else (),
+            choices=tuple(parsed["decision"]["topics"]) if decision == "choices" else (),
             ranking=tuple((row["name"], row["confidence"]) for row in parsed.get("intent_ranking", ())),
-            milliseconds=(time.perf_counter() - started) * 1000,
         )
 
-    def _decision(self, intent: str, parsed: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
-        made = parsed.get("decision", {})
+    def _decision(self, intent: str, parsed: dict[str, Any]) -> str:
         topic = self._replies.catalogue.get(intent)
-        if made.get("kind") == "choices":
-            return "choices", tuple(made["topics"])
+        if topic is None and parsed.get("decision", {}).get("kind") == "choices":
+            return "choices"
         if intent == "talk_to_person":
-            return "person", ()
+            return "person"
         if topic is None or intent in ("menu", "out_of_scope"):
-            return "menu", ()
+            return "menu"
         if topic.is_urgent:
-            return "urgent", ()
-        return ("flow" if topic.kind.value == "flow" else "answer"), ()
+            return "urgent"
+        return "flow" if topic.kind is Kind.FLOW else "answer"
+
+
+def _user_message(turn: Turn, text: str, command: Command | None, collector: _Collector) -> UserMessage:
+    return UserMessage(
+        text="" if command else engine_text(text),
+        output_channel=collector,
+        sender_id=turn.conversation_id,
+        parse_data=_parse_data(command) if command else None,
+        metadata={"locale": turn.locale, "locale_source": turn.locale_source},
+    )
 
 
 def _parse_data(command: Command) -> dict[str, Any]:

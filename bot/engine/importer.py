@@ -8,7 +8,7 @@ hand-written rule gets no generated one.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Text, Union
+from typing import Any, Dict, List, Optional, Union
 
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.training_data.story_reader.yaml_story_reader import YAMLStoryReader
@@ -31,24 +31,24 @@ class ContentImporter(TrainingDataImporter):
 
     def __init__(
         self,
-        config_file: Optional[Text] = None,
-        domain_path: Optional[Text] = None,
-        training_data_paths: Optional[Union[List[Text], Text]] = None,
+        config_file: Optional[str] = None,
+        domain_path: Optional[str] = None,
+        training_data_paths: Optional[Union[List[str], str]] = None,
         **kwargs: Any,
     ) -> None:
         self._config_file = config_file
         self._root = Path(config_file or "config.yml").resolve().parent
         self._catalogue = load_catalogue(self._root / "content")
 
-    def get_config(self) -> Dict[Text, Any]:
+    def get_config(self) -> Dict[str, Any]:
         """Return the model configuration, with the catalogue's urgent topics handed to the decision."""
-        config: Dict[Text, Any] = read_model_configuration(self._config_file or str(self._root / "config.yml"))
+        config: Dict[str, Any] = read_model_configuration(self._config_file or str(self._root / "config.yml"))
         for component in config.get("pipeline") or []:
             if component["name"].endswith("DecisionMaker"):
                 component["urgent"] = [topic.id for topic in self._catalogue.values() if topic.is_urgent]
         return config
 
-    def get_config_file_for_auto_config(self) -> Optional[Text]:
+    def get_config_file_for_auto_config(self) -> Optional[str]:
         """Return the configuration file."""
         return self._config_file
 
@@ -60,7 +60,7 @@ class ContentImporter(TrainingDataImporter):
         written["intents"] = [topic.id for topic in topics]
         responses = written.setdefault("responses", {})
         for topic in topics:
-            responses.setdefault(f"utter_{topic.id}", [{"text": f"reply.{topic.id}"}])
+            responses.setdefault(f"utter_{topic.id}", [{"text": f"content/{topic.family}/{topic.id}"}])
         written["slots"]["topic"]["mappings"] = [
             {"type": "from_entity", "entity": "topic"},
             *({"type": "from_intent", "intent": topic.id, "value": topic.id} for topic in topics if _is_answer(topic)),
@@ -74,7 +74,7 @@ class ContentImporter(TrainingDataImporter):
         written = utils.story_graph_from_paths(files, self.get_domain(), exclusion_percentage)
         rules = [self._rule(topic) for topic in self._catalogue.values() if not self._has_rule(topic, files)]
         reader = YAMLStoryReader(self.get_domain())
-        return written.merge(StoryGraph(reader.read_from_parsed_yaml({"rules": [*rules, FALLBACK_RULE]})))
+        return written.merge(StoryGraph(reader.read_from_parsed_yaml({"version": "3.1", "rules": [*rules, FALLBACK_RULE]})))
 
     def get_conversation_tests(self) -> StoryGraph:
         """Return the dialogue tests."""
@@ -82,7 +82,7 @@ class ContentImporter(TrainingDataImporter):
         return utils.story_graph_from_paths(files, self.get_domain())
 
     @cached_method
-    def get_nlu_data(self, language: Optional[Text] = "es") -> TrainingData:
+    def get_nlu_data(self, language: Optional[str] = "es") -> TrainingData:
         """Return the examples of all locales; each carries its locale as metadata."""
         merged = TrainingData()
         for locale in LOCALES:
@@ -94,11 +94,11 @@ class ContentImporter(TrainingDataImporter):
         return merged
 
     @staticmethod
-    def _rule(topic: CatalogueTopic) -> Dict[Text, Any]:
+    def _rule(topic: CatalogueTopic) -> Dict[str, Any]:
         return {"rule": topic.id, "steps": [{"intent": topic.id}, {"action": f"utter_{topic.id}"}]}
 
     @staticmethod
-    def _has_rule(topic: CatalogueTopic, files: List[Text]) -> bool:
+    def _has_rule(topic: CatalogueTopic, files: List[str]) -> bool:
         return any(f"- intent: {topic.id}\n" in Path(path).read_text(encoding="utf-8") for path in files)
 
 

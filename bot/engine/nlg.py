@@ -6,7 +6,7 @@ The engine asks for `utter_<topic>`; what the topic is decides who composes the 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Text
+from typing import Any, Dict, List, Optional
 
 from rasa.core.nlg.generator import NaturalLanguageGenerator
 from rasa.shared.core.domain import Domain
@@ -39,8 +39,8 @@ class ContentNlg(NaturalLanguageGenerator):
         self._replies = replies or _replies_of(Path.cwd())
 
     async def generate(
-        self, utter_action: Text, tracker: DialogueStateTracker, output_channel: Text, **kwargs: Any
-    ) -> Optional[Dict[Text, Any]]:
+        self, utter_action: str, tracker: DialogueStateTracker, output_channel: str, **kwargs: Any
+    ) -> Optional[Dict[str, Any]]:
         """Return text and buttons of a response."""
         message = self.compose(utter_action[len("utter_") :], tracker)
         buttons = [{"title": reply.title, "payload": reply.payload} for reply in message.quick_replies]
@@ -110,7 +110,7 @@ def locale_of_turn(tracker: DialogueStateTracker) -> tuple[str, str]:
 
 def _entities(tracker: DialogueStateTracker) -> dict[str, str]:
     latest = tracker.latest_message
-    found: List[Dict[Text, Any]] = latest.entities if latest else []
+    found: List[Dict[str, Any]] = latest.entities if latest else []
     return {entity["entity"]: str(entity["value"]) for entity in found}
 
 

@@ -65,11 +65,7 @@ def _head(tracker: DialogueStateTracker) -> Sequence[Event]:
     if not tail or not isinstance(tail[0], UserUttered):
         return ()  # The session is short: its own beginning is still there.
     at = tail[0].timestamp
-    slots = [
-        SlotSet(name, slot.value, timestamp=at)
-        for name, slot in tracker.slots.items()
-        if slot.value != slot.initial_value
-    ]
+    slots = [SlotSet(name, slot.value, timestamp=at) for name, slot in tracker.slots.items() if slot.value != slot.initial_value]
     loop = [ActiveLoop(tracker.active_loop_name, timestamp=at)] if tracker.active_loop_name else []
     return (
         ActionExecuted(ACTION_SESSION_START_NAME, timestamp=at),

@@ -27,9 +27,7 @@ class Vault:
         try:
             self._fernet = MultiFernet([Fernet(key) for key in encryption_keys])
         except ValueError as error:
-            raise SettingsError(
-                "RUTA_ENCRYPTION_KEYS: each key must be 44 characters as `ruta keys` prints them"
-            ) from error
+            raise SettingsError("RUTA_ENCRYPTION_KEYS: each key must be 44 characters as `ruta keys` prints them") from error
         self._hash_key = hash_key.encode()
 
     def encrypt(self, text: str) -> bytes:

@@ -40,9 +40,7 @@ class TelegramChannel(Channel):
     name = CHANNEL
     limits = LIMITS
 
-    def __init__(
-        self, settings: TelegramSettings, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    ) -> None:
+    def __init__(self, settings: TelegramSettings, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._settings = settings
         self._client = TelegramClient(settings)
         self._sleep = sleep

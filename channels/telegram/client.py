@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import warnings
-from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 
 from telegram import Bot
@@ -15,13 +14,10 @@ from telegram.error import (
     Conflict,
     Forbidden,
     InvalidToken,
-    NetworkError,
-    RetryAfter,
     TelegramError,
     TimedOut,
 )
 from telegram.request import HTTPXRequest
-from telegram.warnings import PTBDeprecationWarning
 
 from bot.errors import SendFailed, SendFailure
 from channels.telegram.parse import ALLOWED_UPDATES
@@ -49,8 +45,22 @@ _REFUSALS: tuple[tuple[str, SendFailure, str], ...] = (
 _BLOCKED = ("bot was blocked by the user", "user is deactivated")
 
 
+class _SlowDown(TelegramError):
+    """Telegram asks us to wait. The library's own error warns, each time, that its number will become a time span."""
+
+    def __init__(self, seconds: float | None) -> None:
+        super().__init__("Too Many Requests")
+        self.seconds = seconds
+
+
 class _Request(HTTPXRequest):
     """The library's request class without its habit to log an answer that it cannot read."""
+
+    async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        status, payload = await super().do_request(*args, **kwargs)
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise _SlowDown(_retry_after(payload))
+        return status, payload
 
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, Any]:
@@ -163,8 +173,8 @@ def send_failure(error: TelegramError) -> SendFailed:
 
     Raise the result `from None`: the library's errors quote answers and addresses, which must not reach a log.
     """
-    if isinstance(error, RetryAfter):
-        return SendFailed(SendFailure.RATE_LIMITED, "429", _seconds(error))
+    if isinstance(error, _SlowDown):
+        return SendFailed(SendFailure.RATE_LIMITED, "429", error.seconds)
     if isinstance(error, TimedOut):
         return SendFailed(SendFailure.TIMED_OUT, "timeout")
     if isinstance(error, InvalidToken):
@@ -178,7 +188,7 @@ def send_failure(error: TelegramError) -> SendFailed:
         return _forbidden(error)
     if isinstance(error, BadRequest):
         return _refused(error)
-    return _unavailable(error)
+    return SendFailed(SendFailure.PROVIDER_DOWN, "unavailable")
 
 
 def _forbidden(error: Forbidden) -> SendFailed:
@@ -195,16 +205,10 @@ def _refused(error: BadRequest) -> SendFailed:
     return SendFailed(SendFailure.MESSAGE_REFUSED, "400")
 
 
-def _unavailable(error: TelegramError) -> SendFailed:
-    # A 429 without its waiting time reaches us as a network error.
-    if isinstance(error, NetworkError) and error.message.startswith("Too Many Requests"):
-        return SendFailed(SendFailure.RATE_LIMITED, "429")
-    return SendFailed(SendFailure.PROVIDER_DOWN, "unavailable")
-
-
-def _seconds(error: RetryAfter) -> float:
-    """Read the waiting time, which the library is about to change from a number to a time span and warns of."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PTBDeprecationWarning)
-        wait = error.retry_after
-    return wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
+def _retry_after(payload: bytes) -> float | None:
+    """Read the waiting time, https://core.telegram.org/bots/api#responseparameters ; None when there is none."""
+    try:
+        seconds = json.loads(payload)["parameters"]["retry_after"]
+        return float(seconds)
+    except (ValueError, TypeError, LookupError):
+        return None

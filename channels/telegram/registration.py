@@ -44,9 +44,7 @@ async def set_up(
         await client.close()
 
 
-async def _register(
-    client: TelegramClient, settings: TelegramSettings, public_url: str, report: Callable[[str], None]
-) -> None:
+async def _register(client: TelegramClient, settings: TelegramSettings, public_url: str, report: Callable[[str], None]) -> None:
     bot = await client.bot.get_me()
     report(f"The token belongs to @{bot.username}.")
     # Messages that wait at Telegram are people's questions: neither way drops them.

@@ -1,4 +1,4 @@
-"""The WhatsApp channel: verification and sending. What a call means is in `parse`, what a reply looks like in `render`."""
+"""The WhatsApp channel: verification and sending. `parse` says what a call means, `render` what a reply looks like."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from channels.base import Channel, InboundEvent, SendRequest
 from channels.whatsapp.client import TwilioClient
 from channels.whatsapp.limits import LIMITS
 from channels.whatsapp.parse import CHANNEL, parse_message, parse_status, read_form
-from channels.whatsapp.render import render_message, render_numbered
+from channels.whatsapp.render import render_fallback, render_message
 from channels.whatsapp.settings import WhatsAppSettings
 from channels.whatsapp.templates import TemplateSet, load_templates
 
@@ -28,7 +28,7 @@ class WhatsAppChannel(Channel):
     """Reach people on WhatsApp, in the service window.
 
     Args:
-        public_url: the address under which Twilio reaches the gateway, without a path; empty asks for no delivery reports.
+        public_url: where Twilio reaches the gateway, without a path; empty asks for no delivery reports.
         templates: the templates to use; without them the templates file is read when the channel starts.
     """
 
@@ -48,7 +48,7 @@ class WhatsAppChannel(Channel):
         """Check the signature over the public address and all fields, and that the account is ours.
 
         Raises:
-            RequestRefused: with 401 or 403; with 400 or 415 when there is no form over which a signature could be computed.
+            RequestRefused: with 401 or 403; with 400 or 415 when there is no form that could be signed.
         """
         signature = request.headers.get(SIGNATURE_HEADER, "")
         if not signature:
@@ -74,7 +74,7 @@ class WhatsAppChannel(Channel):
         return render_message(message, self._templates)
 
     def fallback(self, message: OutboundMessage) -> list[SendRequest]:
-        return render_numbered(message)
+        return render_fallback(message)
 
     async def send(self, address: str, request: SendRequest) -> str:
         return await self._client.create_message({**self._envelope(address), **request.body})

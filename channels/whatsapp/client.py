@@ -38,7 +38,8 @@ _TEXT_FAILS_TOO = frozenset(set(_FAILURES) - {63016})
 class _QuietHttpClient(AsyncTwilioHttpClient):  # type: ignore[misc]
     """Twilio's client, made to keep its time-out, to send JSON, and to log nothing.
 
-    twilio 9.13 hands `timeout=None` to aiohttp whatever it was built with, encodes JSON bodies as forms, and logs addresses of calls.
+    twilio 9.13 hands `timeout=None` to aiohttp whatever it was built with, encodes JSON bodies as forms, and logs the
+    address of every call.
     """
 
     async def request(

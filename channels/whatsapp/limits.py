@@ -12,7 +12,7 @@ TEXT_WITH_CHOICES = 1024
 https://www.twilio.com/docs/content/twiliolist-picker ."""
 
 BUTTONS = 3
-"""Buttons in the service window, without an approval by WhatsApp, https://www.twilio.com/docs/content/twilio-quick-reply ."""
+"""Buttons without an approval by WhatsApp, https://www.twilio.com/docs/content/twilio-quick-reply ."""
 
 BUTTON_TITLE = 20
 """Characters of a button, also of the one that opens a list: WhatsApp's own limit,
@@ -38,8 +38,8 @@ SERVICE_WINDOW_HOURS = 24
 """Hours in which an answer needs no approved template, https://www.twilio.com/docs/api/errors/63016 ."""
 
 MESSAGES_PER_SECOND = 80.0
-"""Of one sender; more is queued at Twilio, https://www.twilio.com/docs/whatsapp/best-practices-and-faqs . The sandbox takes one
-every three seconds, https://support.twilio.com/hc/en-us/articles/360024008153-WhatsApp-Rate-Limiting ."""
+"""Of one sender; more is queued at Twilio, https://www.twilio.com/docs/whatsapp/best-practices-and-faqs . The sandbox
+takes one every three seconds, https://support.twilio.com/hc/en-us/articles/360024008153-WhatsApp-Rate-Limiting ."""
 
 LIMITS = ChannelLimits(
     text=TEXT,
@@ -57,5 +57,5 @@ LIMITS = ChannelLimits(
 
 
 def length(text: str) -> int:
-    """Count in UTF-16 units, the larger of the ways in which an emoji may be counted; Twilio's pages do not say which it uses."""
+    """Count in UTF-16 units, the stricter way to count an emoji; Twilio's pages do not say which way they mean."""
     return len(text.encode("utf-16-le", "replace")) // 2

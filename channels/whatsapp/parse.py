@@ -84,9 +84,7 @@ def read_form(request: WebhookRequest) -> Form:
         raise RequestRefused(415, "content_type_unexpected")
     try:
         body = request.body.decode("utf-8")
-        pairs = parse_qsl(
-            body, keep_blank_values=True, strict_parsing=bool(body), errors="strict", max_num_fields=_MOST_FIELDS
-        )
+        pairs = parse_qsl(body, keep_blank_values=True, strict_parsing=bool(body), errors="strict", max_num_fields=_MOST_FIELDS)
     except UnicodeDecodeError:
         raise RequestRefused(400, "body_not_utf8") from None
     except ValueError:
@@ -176,7 +174,7 @@ def _choice(form: Form) -> tuple[str, str]:
 
 
 def _interactive_choice(form: Form) -> tuple[str, str]:
-    """Read the reply as WhatsApp itself states it, which Twilio passes on in `InteractiveData` for some kinds of reply."""
+    """Read the reply as WhatsApp itself states it, which `InteractiveData` holds for some kinds."""
     try:
         data = json.loads(form.get("InteractiveData") or "null")
     except (ValueError, RecursionError):

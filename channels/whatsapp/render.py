@@ -1,4 +1,4 @@
-"""From a reply to Twilio's requests: WhatsApp's marks, templates with buttons or a list, numbered text. Pure functions."""
+"""From a reply to Twilio's requests: marks, templates with buttons or a list, numbered text. Pure functions."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ from channels.whatsapp.templates import (
 )
 
 _NO_WORDS = "…"
-"""Stands in for a text that is missing: Twilio refuses an empty variable, https://www.twilio.com/docs/api/errors/21656 ."""
+"""Stands in for a missing text: Twilio refuses an empty variable, https://www.twilio.com/docs/api/errors/21656 ."""
 
-# WhatsApp has no way to escape its marks, https://faq.whatsapp.com/539178204879377 , so each becomes a sign that looks like it.
+# WhatsApp has no way to escape its marks, https://faq.whatsapp.com/539178204879377 , so each becomes a sign that looks
+# like it.
 _HARMLESS = str.maketrans({"*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ"})
 _PAIRED_MARKS = re.compile(r"(?<!\w)([*_~`])(?=\S)[^\n]*?(?<=\S)\1(?!\w)")
 _QUOTE = re.compile(r"^>(?=\s)", re.MULTILINE)
@@ -58,11 +59,17 @@ def render_message(message: OutboundMessage, templates: TemplateSet) -> list[Sen
 
 def render_numbered(message: OutboundMessage) -> list[SendRequest]:
     """Turn one reply into plain text with every choice as a numbered line."""
-    lines = [
-        Block((Span(_numbered_line(reply)),), f"{number}.")
-        for number, reply in enumerate(message.quick_replies, start=1)
-    ]
-    return _texts([*parse_markup(message.text), *lines])
+    return _texts([*parse_markup(message.text), *_numbered_lines(message)])
+
+
+def render_fallback(message: OutboundMessage) -> list[SendRequest]:
+    """Turn one reply into numbered text after a template was refused.
+
+    What goes before the choices is the same, request by request, as in `render_message`: who has sent it already can go
+    on from there.
+    """
+    before, body = _split_body(message)
+    return [*_texts(before), *_texts([*body, *_numbered_lines(message)])]
 
 
 def render_blocks(blocks: Sequence[Block]) -> str:
@@ -81,22 +88,22 @@ def _texts(blocks: Sequence[Block]) -> list[SendRequest]:
     return [SendRequest({"Body": render_blocks(part)}) for part in parts]
 
 
-def _numbered_line(reply: QuickReply) -> str:
-    return f"{reply.title} – {reply.description}" if reply.description else reply.title
+def _numbered_lines(message: OutboundMessage) -> list[Block]:
+    texts = [f"{reply.title} – {reply.description}" if reply.description else reply.title for reply in message.quick_replies]
+    return [Block((Span(text),), f"{number}.") for number, text in enumerate(texts, start=1)]
 
 
-def _template_fields(
-    message: OutboundMessage, templates: TemplateSet
-) -> tuple[str, dict[str, str], list[Block]] | None:
+def _template_fields(message: OutboundMessage, templates: TemplateSet) -> tuple[str, dict[str, str], list[Block]] | None:
     """Return the template, its variables and the text that must go before it; None when numbered text has to do."""
     replies = message.quick_replies
     if not 0 < len(replies) <= LIST_ROWS or not all(_has_token(reply) for reply in replies):
         return None
-    before, body = _split_body(message)
+    before, last = _split_body(message)
+    body = _one_line(render_blocks(last)) or _shown(message.list_title, TEXT_WITH_CHOICES) or _NO_WORDS
     if len(replies) <= BUTTONS:
         titles = [_shown(reply.title, BUTTON_TITLE) for reply in replies]
         name = buttons_template(len(replies))
-        values = buttons_variables(body, [(title, reply.token) for title, reply in zip(titles, replies)])
+        values = buttons_variables(body, [(title, reply.token) for title, reply in zip(titles, replies, strict=True)])
     else:
         titles = [_shown(reply.title, LIST_TITLE) for reply in replies]
         name, values = _list_fields(replies, titles, body, message.list_title)
@@ -105,19 +112,17 @@ def _template_fields(
     return (sid, values, before) if sid and all(titles) and len(set(titles)) == len(titles) else None
 
 
-def _list_fields(
-    replies: Sequence[QuickReply], titles: Sequence[str], body: str, opener: str
-) -> tuple[str, dict[str, str]]:
+def _list_fields(replies: Sequence[QuickReply], titles: Sequence[str], body: str, opener: str) -> tuple[str, dict[str, str]]:
     """Fill a list; when one row needs a second line all get one, because no variable may be empty."""
     details = [
         _shown(reply.description, LIST_DESCRIPTION)
         or ("" if title == _one_line(reply.title) else _shown(reply.title, LIST_DESCRIPTION))
-        for reply, title in zip(replies, titles)
+        for reply, title in zip(replies, titles, strict=True)
     ]
     is_described = any(details)
     rows: list[tuple[str, ...]] = [
         (reply.token, title, detail or title) if is_described else (reply.token, title)
-        for reply, title, detail in zip(replies, titles, details)
+        for reply, title, detail in zip(replies, titles, details, strict=True)
     ]
     values = list_variables(body, _shown(opener, BUTTON_TITLE) or _NO_WORDS, rows)
     return list_template(len(replies), is_described=is_described), values
@@ -127,34 +132,29 @@ def _has_token(reply: QuickReply) -> bool:
     return 0 < len(reply.token.encode()) <= TOKEN_BYTES
 
 
-def _split_body(message: OutboundMessage) -> tuple[list[Block], str]:
-    """Return what goes before the choices as plain text, and the line that carries them.
+def _split_body(message: OutboundMessage) -> tuple[list[Block], list[Block]]:
+    """Return what goes before the choices as plain text, and the line that carries them, which may be missing.
 
-    A variable must be a single line, https://www.twilio.com/docs/api/errors/21656 , so only the last line can carry choices. An
-    item of a list makes a poor question; there the word that opens the list stands in.
+    A variable must be a single line, https://www.twilio.com/docs/api/errors/21656 , so only the last line can carry
+    choices. An item of a list makes a poor question; there the word that opens the list stands in.
     """
-    blocks = list(parse_markup(message.text))
-    if not blocks:
-        return [], _shown(message.list_title, TEXT_WITH_CHOICES) or _NO_WORDS
-    last = blocks[-1]
-    if last.marker and message.list_title:
-        return blocks, _shown(message.list_title, TEXT_WITH_CHOICES)
-    lines = [*_lines(last)]
-    pieces = split_blocks([lines[-1]], TEXT_WITH_CHOICES, lambda part: length(_one_line(render_blocks(part))))
-    body = _one_line(render_blocks(pieces[-1])) if pieces else _NO_WORDS
-    upper = _joined_lines([*lines[:-1], *(block for piece in pieces[:-1] for block in piece)])
-    return [*blocks[:-1], *upper], body
+    blocks = [block for block in parse_markup(message.text) if block.plain.strip()]
+    if not blocks or (blocks[-1].marker and message.list_title):
+        return blocks, []
+    *upper, last = _lines(blocks[-1])
+    pieces = split_blocks([last], TEXT_WITH_CHOICES, lambda part: length(_one_line(render_blocks(part))))
+    upper += [block for piece in pieces[:-1] for block in piece]
+    return [*blocks[:-1], *_joined_lines(upper)], pieces[-1]
 
 
 def _lines(block: Block) -> Iterator[Block]:
-    """Yield the block's lines that are not empty; at least one."""
+    """Yield the block's lines that are not empty."""
     rows: list[list[Span]] = [[]]
     for span in block.spans:
         first, *rest = span.text.split("\n")
         rows[-1].append(replace(span, text=first))
         rows.extend([replace(span, text=text)] for text in rest)
-    kept = [row for row in rows if _plain(row).strip()] or [[Span(_NO_WORDS)]]
-    for number, row in enumerate(kept):
+    for number, row in enumerate(row for row in rows if _plain(row).strip()):
         yield Block(tuple(row), "" if number else block.marker)
 
 
@@ -177,7 +177,7 @@ def _shown(text: str, limit: int) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Return the text in the form a variable may have: no line breaks, tabs, runs of spaces, or braces that look like a variable."""
+    """Return the text as a variable may hold it: no line breaks, tabs, runs of spaces, or braces of a variable."""
     return _MUSTACHES.sub(r"\1 ", " ".join(text.split()))
 
 

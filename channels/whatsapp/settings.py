@@ -1,4 +1,4 @@
-"""What an operator sets to reach people on WhatsApp. Reading the environment happens when the class is called, not at import."""
+"""What an operator sets to reach people on WhatsApp. The environment is read when the class is called."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ class WhatsAppSettings(BaseSettings):
     )
     templates_file: Path = Field(
         Path("var/whatsapp-templates.json"),
-        description="Where `ruta whatsapp setup` keeps the ids of the button and list templates; without it choices are numbered text.",
+        description="Where `ruta whatsapp setup` keeps the ids of the button and list templates; "
+        "without it choices are numbered text.",
     )
     timeout_seconds: float = Field(
         10.0,

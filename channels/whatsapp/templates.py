@@ -1,7 +1,7 @@
 """The fixed set of Content templates that carry buttons and lists, and the file that remembers their ids.
 
-All words are variables, so the set serves every language and never needs WhatsApp's approval: the templates are sent in the
-service window only, https://www.twilio.com/docs/content/twiliolist-picker .
+All words are variables, so the set serves every language and never needs WhatsApp's approval: the templates are
+sent in the service window only, https://www.twilio.com/docs/content/twiliolist-picker .
 """
 
 from __future__ import annotations
@@ -73,11 +73,7 @@ def list_template(count: int, *, is_described: bool) -> str:
 
 def template_specs() -> tuple[TemplateSpec, ...]:
     """Return every template of the set."""
-    lists = [
-        _list_spec(count, is_described=is_described)
-        for is_described in (False, True)
-        for count in range(1, LIST_ROWS + 1)
-    ]
+    lists = [_list_spec(count, is_described=is_described) for is_described in (False, True) for count in range(1, LIST_ROWS + 1)]
     return (*(_buttons_spec(count) for count in range(1, BUTTONS + 1)), *lists)
 
 
@@ -87,12 +83,12 @@ def buttons_variables(body: str, buttons: list[tuple[str, str]]) -> dict[str, st
 
 
 def list_variables(body: str, opener: str, rows: list[tuple[str, ...]]) -> dict[str, str]:
-    """Number the values as the list templates do: text, the word that opens the list, then token, title (and second line) of each row."""
+    """Number the values as the list templates do: text, the word that opens the list, token and texts of each row."""
     return _numbered([body, opener, *(value for row in rows for value in row)])
 
 
 async def set_up_templates(settings: WhatsAppSettings, report: Callable[[str], None]) -> TemplateSet:
-    """Create the templates that the account lacks and write the ids of all to the templates file; running it again changes nothing.
+    """Create the templates that the account lacks and write the ids of all to the templates file; it may run again.
 
     Args:
         report: takes one line of progress for the operator.
@@ -116,7 +112,7 @@ async def set_up_templates(settings: WhatsAppSettings, report: Callable[[str], N
 
 
 def load_templates(settings: WhatsAppSettings) -> TemplateSet:
-    """Read the templates file; a missing or unreadable one, or one of another account, gives an empty set and a warning."""
+    """Read the templates file; one that is missing, unreadable or of another account gives none and a warning."""
     try:
         data = json.loads(settings.templates_file.read_text(encoding="utf-8"))
         sids = {str(name): str(sid) for name, sid in data["templates"].items()}
@@ -134,9 +130,7 @@ def load_templates(settings: WhatsAppSettings) -> TemplateSet:
 
 def _buttons_spec(count: int) -> TemplateSpec:
     samples = buttons_variables("Elija una opción", [(f"Opción {n}", f"token-{n}") for n in range(1, count + 1)])
-    actions = [
-        {"type": "QUICK_REPLY", "title": f"{{{{{2 * n}}}}}", "id": f"{{{{{2 * n + 1}}}}}"} for n in range(1, count + 1)
-    ]
+    actions = [{"type": "QUICK_REPLY", "title": f"{{{{{2 * n}}}}}", "id": f"{{{{{2 * n + 1}}}}}"} for n in range(1, count + 1)]
     types = {"twilio/quick-reply": {"body": "{{1}}", "actions": actions}}
     return TemplateSpec(buttons_template(count), types, samples)
 
@@ -144,9 +138,7 @@ def _buttons_spec(count: int) -> TemplateSpec:
 def _list_spec(count: int, *, is_described: bool) -> TemplateSpec:
     fields = ("id", "item", "description") if is_described else ("id", "item")
     rows = [(f"token-{n}", f"Opción {n}", "Detalle")[: len(fields)] for n in range(1, count + 1)]
-    items = [
-        {name: f"{{{{{3 + row * len(fields) + place}}}}}" for place, name in enumerate(fields)} for row in range(count)
-    ]
+    items = [{name: f"{{{{{3 + row * len(fields) + place}}}}}" for place, name in enumerate(fields)} for row in range(count)]
     types = {"twilio/list-picker": {"body": "{{1}}", "button": "{{2}}", "items": items}}
     return TemplateSpec(
         list_template(count, is_described=is_described), types, list_variables("Elija una opción", "Ver opciones", rows)

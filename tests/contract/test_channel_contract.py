@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from bot.errors import RequestRefused, SendFailed
+from bot.errors import RequestRefused, SendFailed, SendFailure
 from bot.messages import InboundMessage, WebhookResponse
 from channels.base import Channel, InboundEvent, SendRequest
 from tests.contract.case import REQUIRED_INBOUND, REQUIRED_SENDS, ChannelKit, InboundCase, SendCase
@@ -21,18 +21,25 @@ _NOWHERE = "http://127.0.0.1:9"
 _SHORT = 6
 """Texts below this length also occur in log lines that have nothing to do with them."""
 
-assert KITS and all(kit.inbound and kit.sends for kit in KITS)
+assert KITS
+assert all(kit.inbound and kit.sends for kit in KITS)
 _INBOUND = [pytest.param(kit, case, id=f"{kit.name}-{case.id}") for kit in KITS for case in kit.inbound]
 _SENDS = [pytest.param(kit, case, id=f"{kit.name}-{case.id}") for kit in KITS for case in kit.sends]
 _CHOICES = [
+    pytest.param(kit, case, id=f"{kit.name}-{case.id}") for kit in KITS for case in kit.sends if case.message.quick_replies
+]
+_REFUSED = [
     pytest.param(kit, case, id=f"{kit.name}-{case.id}")
     for kit in KITS
     for case in kit.sends
-    if case.message.quick_replies
+    if case.failure is SendFailure.TEMPLATE_REFUSED
 ]
+_TAKEN = [pytest.param(kit, case, id=f"{kit.name}-{case.id}") for kit in KITS for case in kit.inbound if not case.refused]
 _KITS = [pytest.param(kit, id=kit.name) for kit in KITS]
 
 assert _CHOICES
+assert _REFUSED
+assert _TAKEN
 
 
 @pytest.fixture(autouse=True)
@@ -62,10 +69,8 @@ def test_secrets_are_named_when_a_channel_has_been_built(kit: ChannelKit) -> Non
 
 
 @pytest.mark.parametrize(("kit", "case"), _INBOUND)
-def test_call_is_read_or_refused_when_it_arrives(
-    kit: ChannelKit, case: InboundCase, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A call becomes exactly the stated events, or is refused with the stated status, and leaves no trace in the logs."""
+def test_call_is_read_or_refused_when_it_arrives(kit: ChannelKit, case: InboundCase, caplog: pytest.LogCaptureFixture) -> None:
+    """A call becomes the stated events, or is refused with the stated status, and leaves no trace in the logs."""
     channel = kit.make_channel(_NOWHERE)
     assert case.request.path in channel.webhook_paths
     if case.refused:
@@ -80,7 +85,7 @@ def test_call_is_read_or_refused_when_it_arrives(
 
 @pytest.mark.parametrize(("kit", "case"), [param for param in _INBOUND if not param.values[1].refused])  # type: ignore[union-attr]
 def test_repeat_is_recognised_when_the_same_call_comes_twice(kit: ChannelKit, case: InboundCase) -> None:
-    """The same delivery gives the same events with the same ids, from a fresh channel too, and can be acknowledged each time."""
+    """The same delivery gives the same events and ids, from a fresh channel too, and is acknowledged each time."""
     first, second = kit.make_channel(_NOWHERE), kit.make_channel(_NOWHERE)
     events = _receive(first, case)
     assert events == _receive(first, case) == _receive(second, case)
@@ -91,9 +96,7 @@ def test_repeat_is_recognised_when_the_same_call_comes_twice(kit: ChannelKit, ca
 
 
 @pytest.mark.parametrize(("kit", "case"), _SENDS)
-async def test_calls_are_exact_when_a_reply_is_sent(
-    kit: ChannelKit, case: SendCase, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_calls_are_exact_when_a_reply_is_sent(kit: ChannelKit, case: SendCase, caplog: pytest.LogCaptureFixture) -> None:
     """A reply makes exactly the stated calls, ends in the stated failure if any, and leaves no trace in the logs."""
     provider = kit.make_provider()
     provider.script(case.replies)
@@ -118,10 +121,20 @@ async def test_every_choice_is_named_when_buttons_were_refused(kit: ChannelKit, 
         failed = await _send_all(kit, channel, channel.fallback(case.message))
     assert failed is None
     shown = str(list(provider.calls))
-    missing = [
-        reply.title for reply in case.message.quick_replies if reply.title not in shown and "*" not in reply.title
-    ]
+    missing = [reply.title for reply in case.message.quick_replies if reply.title not in shown and "*" not in reply.title]
     assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("kit", "case"), [param for param in _CHOICES if param.values[1].failure is SendFailure.TEMPLATE_REFUSED]
+)
+def test_fallback_begins_with_what_was_sent_when_buttons_were_refused(kit: ChannelKit, case: SendCase) -> None:
+    """Sending can go on at the refused request: all before it are the same, so the contact reads nothing twice."""
+    channel = kit.make_channel(_NOWHERE)
+    taken = len(case.calls) - 1
+    fallback = channel.fallback(case.message)
+    assert fallback[:taken] == channel.render_outbound(case.message)[:taken]
+    assert len(fallback) > taken
 
 
 def _receive(channel: Channel, case: InboundCase) -> list[InboundEvent]:
@@ -151,9 +164,7 @@ def _outbound_texts(case: SendCase) -> list[str]:
     return [*titles, *(line.strip("*-~ ") for line in case.message.text.splitlines())]
 
 
-def _assert_logs_are_clean(
-    kit: ChannelKit, channel: Channel, caplog: pytest.LogCaptureFixture, texts: Sequence[str]
-) -> None:
+def _assert_logs_are_clean(kit: ChannelKit, channel: Channel, caplog: pytest.LogCaptureFixture, texts: Sequence[str]) -> None:
     """Look at messages and at the values bound to the records, of every library."""
     lines = [f"{record.getMessage()} {record.exc_info} {record.__dict__}" for record in caplog.records]
     personal = [*channel.secrets(), kit.address, *(text for text in texts if len(text) >= _SHORT)]

@@ -226,8 +226,7 @@ class FakeTelegram:
         if self.webhook:
             return refuse(
                 409,
-                "Conflict: can't use getUpdates method while webhook is active; "
-                "use deleteWebhook to delete the webhook first",
+                "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first",
             )
         self._poll_serial += 1
         serial = self._poll_serial
@@ -252,7 +251,7 @@ class FakeTelegram:
 
     def _send_message(self, parameters: dict[str, Any]) -> dict[str, Any]:
         text = str(parameters.get("text", ""))
-        shown = _read_marks(text) if parameters.get("parse_mode") == "HTML" else text
+        shown = read_marks(text) if parameters.get("parse_mode") == "HTML" else text
         if not isinstance(parameters.get("chat_id"), int):
             raise _Refused(refuse(400, "Bad Request: chat not found"))
         if not shown.strip():
@@ -333,15 +332,13 @@ async def _until_gone(request: Request) -> None:
         await asyncio.sleep(0.02)
 
 
-def _read_marks(text: str) -> str:
+def read_marks(text: str) -> str:
     """Read HTML as strictly as Telegram does and return what is shown."""
     open_tags: list[str] = []
     for mark in re.finditer(r"<(/?)([^\s>]*)[^>]*(>?)", text):
         is_end, name, end = mark[1], mark[2].lower(), mark[3]
         if not end or name not in _TAGS:
-            raise _Refused(
-                refuse(400, f'Bad Request: can\'t parse entities: Unsupported start tag "{name}" at byte offset 0')
-            )
+            raise _Refused(refuse(400, f'Bad Request: can\'t parse entities: Unsupported start tag "{name}" at byte offset 0'))
         if not is_end:
             open_tags.append(name)
         elif not open_tags or open_tags.pop() != name:

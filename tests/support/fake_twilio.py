@@ -1,7 +1,8 @@
-"""Twilio's Messages and Content APIs on a loopback port: real wire format, scripted troubles, signed webhooks of every kind.
+"""Twilio's Messages and Content APIs on a loopback port: real wire format, scripted troubles, signed webhooks.
 
-`serve(FakeTwilio(...).app)` from `tests.support.server` gives the address for `api_url` and `content_url` of `WhatsAppSettings`.
-Names, numbers and texts in here are invented. Where Twilio reports a bad template only later, the fake refuses it at once.
+`serve(FakeTwilio(...).app)` from `tests.support.server` gives the address for `api_url` and `content_url` of
+`WhatsAppSettings`; `tests.support.twilio_answers` holds the troubles. Names, numbers and texts in here are invented.
+Where Twilio reports a bad template only later, the fake refuses it at once.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import re
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -26,6 +27,7 @@ from starlette.routing import Route
 from twilio.request_validator import RequestValidator
 
 from bot.messages import WebhookRequest
+from tests.support.twilio_answers import Answer, Refused, accept, refuse
 
 ACCOUNT_SID = "AC" + "0f" * 16
 AUTH_TOKEN = "a-fake-auth-token-of-the-tests-00"
@@ -39,66 +41,6 @@ _FORM = "application/x-www-form-urlencoded"
 _LONGEST_HANG = 30.0
 _VARIABLE = re.compile(r"\{\{(\w+)\}\}")
 _LIMITS = {"body": 1024, "title": 20, "button": 20, "item": 24, "description": 72, "id": 200}
-_MESSAGES = {
-    20003: "Authenticate",
-    20404: "The requested resource was not found",
-    21211: "Invalid 'To' Phone Number",
-    21617: "The concatenated message body exceeds the 1600 character limit",
-    21619: "Message body, media URL or content SID is required",
-    21655: "The ContentSid is Invalid",
-    21656: "The Content Variables parameter is invalid.",
-    63007: "Twilio could not find a Channel with the specified From address",
-}
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the fake does with one call.
-
-    Args:
-        act: `accept` runs the call; `answer` sends `status` and `body`; `hang` never answers; `reset` drops the connection.
-    """
-
-    act: str = "accept"
-    status: int = 200
-    body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-def accept() -> Answer:
-    """Run the call as usual."""
-    return Answer()
-
-
-def refuse(code: int, status: int = 400, headers: Mapping[str, str] | None = None) -> Answer:
-    """Answer with an error in Twilio's form, https://www.twilio.com/docs/usage/twilios-response#response-formats-exceptions ."""
-    body = {
-        "code": code,
-        "message": _MESSAGES.get(code, "The call was refused"),
-        "more_info": f"https://www.twilio.com/docs/errors/{code}",
-        "status": status,
-    }
-    return Answer("answer", status, json.dumps(body).encode(), headers or {})
-
-
-def slow_down(seconds: int | None = None) -> Answer:
-    """Answer 429, with the time to wait if there is one."""
-    return refuse(20429, 429, {} if seconds is None else {"Retry-After": str(seconds)})
-
-
-def server_error(status: int = 503) -> Answer:
-    """Answer as a proxy in front of Twilio does: a page instead of JSON."""
-    return Answer("answer", status, b"<html><body>upstream connect error</body></html>")
-
-
-def hang() -> Answer:
-    """Take the call and never answer."""
-    return Answer("hang")
-
-
-def reset() -> Answer:
-    """Drop the connection in the middle of the call."""
-    return Answer("reset")
 
 
 class _Fields(dict[str, list[str]]):
@@ -106,14 +48,6 @@ class _Fields(dict[str, list[str]]):
 
     def getlist(self, name: str) -> list[str]:
         return self[name]
-
-
-class _Refused(Exception):
-    """A call has a fault that Twilio would find."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__()
-        self.answer = answer
 
 
 def content_sid(friendly_name: str) -> str:
@@ -149,18 +83,14 @@ class FakeTwilio:
         self._serial = 0
         self._lock = threading.Lock()
         messages = "/2010-04-01/Accounts/{account_sid}/Messages.json"
-        self._routes = Starlette(
+        routes = Starlette(
             routes=[
                 Route(messages, self._message_called, methods=["POST"]),
                 Route("/v1/Content", self._content_called, methods=["GET", "POST"]),
             ],
-            exception_handlers={404: _not_found, _Refused: _refused},
+            exception_handlers={404: _not_found, Refused: _refused},
         )
-
-    async def app(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve the APIs; `abort` in the scope lets a call end without an answer, as a lost connection does."""
-        transport = getattr(getattr(send, "__self__", None), "transport", None)
-        await self._routes({**scope, "abort": transport.abort if transport else None}, receive, send)
+        self.app: Callable[..., Any] = _abortable(routes)
 
     def script(self, replies: Sequence[Answer]) -> None:
         """Set the answers to the next calls, in order; after them every call is accepted."""
@@ -218,9 +148,7 @@ class FakeTwilio:
             "ReferralNumMedia": "0",
             "MessageSid": sid,
             "AccountSid": self.account_sid,
-            "ChannelMetadata": json.dumps(
-                {"type": "whatsapp", "data": {"context": {"ProfileName": "Nombre Inventado"}}}
-            ),
+            "ChannelMetadata": json.dumps({"type": "whatsapp", "data": {"context": {"ProfileName": "Nombre Inventado"}}}),
             "From": address,
             "ApiVersion": "2010-04-01",
             **fields,
@@ -238,7 +166,7 @@ class FakeTwilio:
         return self.message(title, **{**form, **fields})
 
     def media(self, content_type: str, caption: str = "", message_type: str = "", **fields: str) -> dict[str, str]:
-        """Return the form of a picture, voice message, document, sticker (`image/webp`) or contact card (`text/vcard`)."""
+        """Return the form of a picture, voice message, document, sticker (`image/webp`) or card (`text/vcard`)."""
         sid = fields.pop("sid", "") or self.new_sid("MM")
         url = f"https://api.twilio.com/2010-04-01/Accounts/{self.account_sid}/Messages/{sid}/Media/ME{'0' * 32}"
         form = {
@@ -295,27 +223,20 @@ class FakeTwilio:
         merged = {name: value for name, value in {**sent, **(headers or {})}.items() if value}
         return WebhookRequest(path=path, url=url, headers=merged, body=body.encode("utf-8", "surrogateescape"))
 
-    async def deliver(
-        self, gateway_url: str, *forms: Mapping[str, str], path: str = MESSAGE_PATH
-    ) -> list[httpx.Response]:
+    async def deliver(self, gateway_url: str, *forms: Mapping[str, str], path: str = MESSAGE_PATH) -> list[httpx.Response]:
         """Call the gateway with each form, one after the other; give one twice for a repeat, or in any order."""
         requests = [self.webhook(form, path) for form in forms]
         async with httpx.AsyncClient(trust_env=False) as http:
             return [
-                await http.post(gateway_url + request.path, content=request.body, headers=request.headers)
-                for request in requests
+                await http.post(gateway_url + request.path, content=request.body, headers=request.headers) for request in requests
             ]
 
-    async def report(
-        self, gateway_url: str, message_sid: str, *states: str, error_code: str = ""
-    ) -> list[httpx.Response]:
+    async def report(self, gateway_url: str, message_sid: str, *states: str, error_code: str = "") -> list[httpx.Response]:
         """Send delivery reports on an accepted message to where it asked for them; `error_code` goes with a failure."""
         message = self.messages[message_sid]
         path = urlsplit(message["status_callback"]).path
         forms = [
-            self.status(
-                message_sid, state, error_code if state in ("failed", "undelivered") else "", address=message["to"]
-            )
+            self.status(message_sid, state, error_code if state in ("failed", "undelivered") else "", address=message["to"])
             for state in states
         ]
         return await self.deliver(gateway_url, *forms, path=path)
@@ -325,10 +246,8 @@ class FakeTwilio:
     async def _message_called(self, request: Request) -> Response:
         self._check_password(request)
         if request.path_params["account_sid"] != self.account_sid:
-            raise _Refused(refuse(20404, 404))
-        fields: dict[str, Any] = dict(
-            parse_qsl((await request.body()).decode(), keep_blank_values=True, strict_parsing=True)
-        )
+            raise Refused(refuse(20404, 404))
+        fields: dict[str, Any] = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True, strict_parsing=True))
         if "ContentVariables" in fields:
             fields["ContentVariables"] = _variables(fields["ContentVariables"])
         self.calls.append(fields)
@@ -342,7 +261,7 @@ class FakeTwilio:
         if request.method == "GET":
             return JSONResponse(self._page(request))
         if request.headers.get("content-type") != "application/json":
-            raise _Refused(refuse(20001, 415))
+            raise Refused(refuse(20001, 415))
         payload = await request.json()
         _check_template(payload)
         return JSONResponse(self.contents[self.add_content(payload)], status_code=201)
@@ -350,7 +269,7 @@ class FakeTwilio:
     def _check_password(self, request: Request) -> None:
         expected = base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()
         if request.headers.get("authorization") != f"Basic {expected}":
-            raise _Refused(refuse(20003, 401))
+            raise Refused(refuse(20003, 401))
 
     async def _follow_script(self, request: Request) -> None:
         answer = self._answers.popleft() if self._answers else accept()
@@ -359,13 +278,13 @@ class FakeTwilio:
         if answer.act == "reset":
             request.scope["abort"]()
         if answer.act != "accept":
-            raise _Refused(answer)
+            raise Refused(answer)
 
     def _accept(self, fields: dict[str, Any]) -> dict[str, Any]:
         if not fields.get("To", "").startswith("whatsapp:"):
-            raise _Refused(refuse(21211))
+            raise Refused(refuse(21211))
         if not fields.get("MessagingServiceSid") and fields.get("From") != self.sender:
-            raise _Refused(refuse(63007))
+            raise Refused(refuse(63007))
         shown = self._show(fields)
         sid = self.new_sid("MM" if "ContentSid" in fields else "SM")
         uri = f"/2010-04-01/Accounts/{self.account_sid}/Messages/{sid}"
@@ -395,17 +314,17 @@ class FakeTwilio:
         return answer
 
     def _show(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """Return what the contact sees: `{"body": ...}` and, of a template, its buttons or rows with the variables filled in."""
+        """Return what the contact sees: `{"body": ...}` and, of a template, its filled-in buttons or rows."""
         if "ContentSid" not in fields:
             body = fields.get("Body", "")
             if not body:
-                raise _Refused(refuse(21619))
+                raise Refused(refuse(21619))
             if len(body.encode("utf-16-le")) // 2 > 1600:
-                raise _Refused(refuse(21617))
+                raise Refused(refuse(21617))
             return {"body": body}
         content = self.contents.get(fields["ContentSid"])
         if content is None:
-            raise _Refused(refuse(21655))
+            raise Refused(refuse(21655))
         (content_type,) = content["types"].values()
         shown: dict[str, Any] = _filled(content_type, {**content["variables"], **fields.get("ContentVariables", {})})
         return shown
@@ -434,6 +353,16 @@ class FakeTwilio:
         }
 
 
+def _abortable(routes: Starlette) -> Callable[..., Any]:
+    """Return the application with `abort` in the scope, which drops a call as a lost connection does."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        transport = getattr(getattr(send, "__self__", None), "transport", None)
+        await routes({**scope, "abort": transport.abort if transport else None}, receive, send)
+
+    return app
+
+
 def _encode(form: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:
     return urlencode(list(form.items()) if isinstance(form, Mapping) else list(form))
 
@@ -449,9 +378,9 @@ def _variables(raw: str) -> dict[str, str]:
     try:
         values = json.loads(raw)
     except ValueError:
-        raise _Refused(refuse(21656)) from None
+        raise Refused(refuse(21656)) from None
     if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
-        raise _Refused(refuse(21656))
+        raise Refused(refuse(21656))
     return values
 
 
@@ -463,17 +392,17 @@ def _filled(value: Any, variables: Mapping[str, str], name: str = "") -> Any:
         filled = [_filled(inner, variables) for inner in value]
         titles = [inner.get("title") or inner.get("item") for inner in filled]
         if len(set(titles)) != len(titles):
-            raise _Refused(refuse(63021))
+            raise Refused(refuse(63021))
         return filled
     text = _VARIABLE.sub(lambda match: _checked(variables.get(match[1], "")), str(value))
     if len(text.encode("utf-16-le")) // 2 > _LIMITS.get(name, 1600):
-        raise _Refused(refuse(63021))
+        raise Refused(refuse(63021))
     return text
 
 
 def _checked(value: str) -> str:
     if not value.strip() or re.search(r"[\n\t]| {5}|\{\{|\}\}", value):
-        raise _Refused(refuse(21656))
+        raise Refused(refuse(21656))
     return value
 
 
@@ -481,10 +410,10 @@ def _check_template(payload: Any) -> None:
     """Refuse a template that lacks a part or a sample, https://www.twilio.com/docs/content/content-api-resources ."""
     types = payload.get("types", {})
     if not payload.get("friendly_name") or not payload.get("language") or len(types) != 1:
-        raise _Refused(refuse(20001))
+        raise Refused(refuse(20001))
     used = set(_VARIABLE.findall(json.dumps(types)))
     if not used or used != set(payload.get("variables", {})):
-        raise _Refused(refuse(92002))
+        raise Refused(refuse(92002))
 
 
 async def _wait_for_disconnect(request: Request) -> None:
@@ -499,11 +428,11 @@ async def _wait_for_disconnect(request: Request) -> None:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, _Refused)
+    assert isinstance(error, Refused)
     answer = error.answer
     media_type = "application/json" if answer.body.startswith(b"{") else "text/html"
     return Response(answer.body, answer.status, dict(answer.headers), media_type)
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
-    return await _refused(request, _Refused(refuse(20404, 404)))
+    return await _refused(request, Refused(refuse(20404, 404)))

@@ -50,9 +50,7 @@ class Updates:
 
     def video(self) -> dict[str, Any]:
         """A video."""
-        return self.message(
-            video={**_file("video"), "width": 320, "height": 240, "duration": 4, "mime_type": "video/mp4"}
-        )
+        return self.message(video={**_file("video"), "width": 320, "height": 240, "duration": 4, "mime_type": "video/mp4"})
 
     def animation(self) -> dict[str, Any]:
         """An animation, which comes with itself as a document."""
@@ -107,9 +105,7 @@ class Updates:
     def channel_post(self) -> dict[str, Any]:
         """A post in a channel where the bot is a member."""
         chat = {"id": -1005550002, "title": "Un canal", "type": "channel"}
-        return self._update(
-            "channel_post", {"message_id": 3, "sender_chat": chat, "chat": chat, "date": EPOCH, "text": "hola"}
-        )
+        return self._update("channel_post", {"message_id": 3, "sender_chat": chat, "chat": chat, "date": EPOCH, "text": "hola"})
 
     def blocked(self) -> dict[str, Any]:
         """The person has blocked the bot."""
@@ -132,8 +128,7 @@ class Updates:
     def _membership(self, before: str, after: str) -> dict[str, Any]:
         bot = {"id": 123456789, "is_bot": True, "first_name": "Ruta Segura", "username": "RutaSeguraBot"}
         states = [
-            {"user": bot, "status": status, **({"until_date": 0} if status == "kicked" else {})}
-            for status in (before, after)
+            {"user": bot, "status": status, **({"until_date": 0} if status == "kicked" else {})} for status in (before, after)
         ]
         change = {"chat": self._chat("private"), "from": self._person(), "date": EPOCH}
         return self._update("my_chat_member", {**change, "old_chat_member": states[0], "new_chat_member": states[1]})

@@ -7,7 +7,7 @@ temperature, fitted on predictions for examples that the model did not see. The 
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Text, Type
+from typing import Any, Dict, List, Type
 
 import joblib
 import numpy as np
@@ -37,11 +37,11 @@ class CalibratedSvmClassifier(GraphComponent, IntentClassifier):
     """A linear SVM on n-grams with a fitted temperature."""
 
     @staticmethod
-    def get_default_config() -> Dict[Text, Any]:
+    def get_default_config() -> Dict[str, Any]:
         """Return the defaults: `regularisation` is the SVM's C, `folds` serve the calibration, `ranking` is what is kept."""
         return {"regularisation": 0.5, "folds": 3, "ranking": 10, "random_seed": 7}
 
-    def __init__(self, config: Dict[Text, Any], model_storage: ModelStorage, resource: Resource) -> None:
+    def __init__(self, config: Dict[str, Any], model_storage: ModelStorage, resource: Resource) -> None:
         self._config = config
         self._model_storage = model_storage
         self._resource = resource
@@ -54,7 +54,7 @@ class CalibratedSvmClassifier(GraphComponent, IntentClassifier):
     @classmethod
     def create(
         cls,
-        config: Dict[Text, Any],
+        config: Dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
@@ -108,7 +108,7 @@ class CalibratedSvmClassifier(GraphComponent, IntentClassifier):
     @classmethod
     def load(
         cls,
-        config: Dict[Text, Any],
+        config: Dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
@@ -138,9 +138,7 @@ def fit_temperature(scores: NDArray[np.float64], truth: NDArray[np.int64]) -> fl
 
 
 def _features() -> FeatureUnion:
-    words = TfidfVectorizer(
-        preprocessor=fold, ngram_range=(1, 2), token_pattern=r"\w+", sublinear_tf=True, dtype=np.float32
-    )
+    words = TfidfVectorizer(preprocessor=fold, ngram_range=(1, 2), token_pattern=r"\w+", sublinear_tf=True, dtype=np.float32)
     characters = TfidfVectorizer(
         preprocessor=fold, analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=2, dtype=np.float32
     )

@@ -24,9 +24,7 @@ EDITED_AT = datetime(2026, 1, 1, 0, 1, tzinfo=timezone.utc)
 def make_channel(api_url: str) -> Channel:
     """Build the channel as an operator with a public address has it."""
     return TelegramChannel(
-        TelegramSettings(
-            bot_token=fake.TOKEN, mode="webhook", webhook_secret=fake.SECRET, api_url=api_url, timeout_seconds=0.5
-        )
+        TelegramSettings(bot_token=fake.TOKEN, mode="webhook", webhook_secret=fake.SECRET, api_url=api_url, timeout_seconds=0.5)
     )
 
 
@@ -54,9 +52,7 @@ INBOUND = (
         _call(Updates().tap("t1")),
         [_inbound(InboundKind.QUICK_REPLY, quick_reply="t1", sent_at=None)],
     ),
-    InboundCase(
-        "command", _call(Updates().text("/idioma")), [_inbound(InboundKind.QUICK_REPLY, quick_reply="command:language")]
-    ),
+    InboundCase("command", _call(Updates().text("/idioma")), [_inbound(InboundKind.QUICK_REPLY, quick_reply="command:language")]),
     InboundCase("command_unknown", _call(Updates().text("/borrar")), [_inbound(InboundKind.TEXT, text="/borrar")]),
     InboundCase(
         "media",
@@ -68,9 +64,7 @@ INBOUND = (
     InboundCase("document", _call(Updates().document()), [_inbound(InboundKind.MEDIA, media_kind="document")]),
     InboundCase("sticker", _call(Updates().sticker()), [_inbound(InboundKind.MEDIA, media_kind="sticker")]),
     InboundCase("contact", _call(Updates().contact()), [_inbound(InboundKind.MEDIA, media_kind="contact")]),
-    InboundCase(
-        "location", _call(Updates().location()), [_inbound(InboundKind.LOCATION, location=Location(-2.9, -79.0))]
-    ),
+    InboundCase("location", _call(Updates().location()), [_inbound(InboundKind.LOCATION, location=Location(-2.9, -79.0))]),
     InboundCase(
         "edited",
         _call(Updates().edited("hola de nuevo")),
@@ -138,8 +132,7 @@ SENDS = (
         OutboundMessage("**Ojo**: 1 < 2 & *no pague*, vea [la guía](https://example.org/a?b=1&c=2)"),
         [
             _sent(
-                "<b>Ojo</b>: 1 &lt; 2 &amp; <i>no pague</i>, vea "
-                '<a href="https://example.org/a?b=1&amp;c=2">la guía</a>',
+                '<b>Ojo</b>: 1 &lt; 2 &amp; <i>no pague</i>, vea <a href="https://example.org/a?b=1&amp;c=2">la guía</a>',
                 _NO_KEYBOARD,
             )
         ],
@@ -206,9 +199,7 @@ SENDS = (
         replies=[fake.server_error()],
         failure=SendFailure.PROVIDER_DOWN,
     ),
-    SendCase(
-        "connection_lost", OutboundMessage("Hola"), [_HELLO], replies=[fake.reset()], failure=SendFailure.PROVIDER_DOWN
-    ),
+    SendCase("connection_lost", OutboundMessage("Hola"), [_HELLO], replies=[fake.reset()], failure=SendFailure.PROVIDER_DOWN),
     SendCase("times_out", OutboundMessage("Hola"), [_HELLO], replies=[fake.hang()], failure=SendFailure.TIMED_OUT),
     SendCase(
         "blocked",

@@ -18,7 +18,6 @@ from bot.messages import (
 from channels.whatsapp import TemplateSet, WhatsAppChannel, WhatsAppSettings
 from channels.whatsapp.templates import buttons_template, list_template, template_specs
 from tests.contract.case import ChannelKit, InboundCase, SendCase
-from tests.support import fake_twilio
 from tests.support.fake_twilio import (
     ACCOUNT_SID,
     ADDRESS,
@@ -29,6 +28,7 @@ from tests.support.fake_twilio import (
     FakeTwilio,
     content_sid,
 )
+from tests.support.twilio_answers import Answer, accept, hang, refuse, reset, server_error, slow_down
 
 _SID = "SM" + "ab" * 16
 _TWILIO = FakeTwilio()
@@ -188,9 +188,7 @@ INBOUND = [
     ),
     InboundCase("malformed", _TWILIO.webhook("%7B%22no+form%22%7D"), refused=400),
     InboundCase("no_message_id", _TWILIO.webhook({"From": ADDRESS, "AccountSid": ACCOUNT_SID}), refused=400),
-    InboundCase(
-        "not_whatsapp", _TWILIO.webhook(_TWILIO.message("Hola de nuevo", address="+593990000001")), refused=400
-    ),
+    InboundCase("not_whatsapp", _TWILIO.webhook(_TWILIO.message("Hola de nuevo", address="+593990000001")), refused=400),
     InboundCase("too_many_fields", _TWILIO.webhook([(f"f{n}", "") for n in range(5_000)]), refused=400),
     InboundCase("invalid_utf8", _TWILIO.webhook("Body=%FF%FE&MessageSid=" + _SID), refused=400),
     InboundCase("invalid_utf8_raw", _TWILIO.webhook("Body=\udcff&MessageSid=" + _SID), refused=400),
@@ -206,9 +204,7 @@ INBOUND = [
     ),
     InboundCase(
         "signature_wrong",
-        _TWILIO.webhook(
-            _TWILIO.message("Hola de nuevo"), headers={"x-twilio-signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAA="}
-        ),
+        _TWILIO.webhook(_TWILIO.message("Hola de nuevo"), headers={"x-twilio-signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAA="}),
         refused=403,
     ),
     InboundCase(
@@ -259,9 +255,7 @@ _BUTTON_CALL = _call(
 )
 
 
-def _failing(
-    case_id: str, answer: fake_twilio.Answer, failure: SendFailure, retry_after: float | None = None
-) -> SendCase:
+def _failing(case_id: str, answer: Answer, failure: SendFailure, retry_after: float | None = None) -> SendCase:
     return SendCase(case_id, _PLAIN, [_PLAIN_CALL], [answer], failure, retry_after)
 
 
@@ -360,36 +354,36 @@ SENDS = [
         OutboundMessage("Elija:", _replies(11)),
         [_call(Body="Elija:\n" + "\n".join(f"{n}. Opción {n}" for n in range(1, 12)))],
     ),
-    _failing("slow_down", fake_twilio.slow_down(7), SendFailure.RATE_LIMITED, 7.0),
-    _failing("slow_down_without_a_time", fake_twilio.slow_down(), SendFailure.RATE_LIMITED),
-    _failing("provider_down", fake_twilio.server_error(), SendFailure.PROVIDER_DOWN),
-    _failing("connection_lost", fake_twilio.reset(), SendFailure.PROVIDER_DOWN),
-    _failing("times_out", fake_twilio.hang(), SendFailure.TIMED_OUT),
-    _failing("blocked", fake_twilio.refuse(63014), SendFailure.BLOCKED_BY_CONTACT),
-    _failing("opted_out", fake_twilio.refuse(21610), SendFailure.OPTED_OUT),
-    _failing("unreachable", fake_twilio.refuse(63003), SendFailure.ADDRESS_UNREACHABLE),
-    _failing("window_closed", fake_twilio.refuse(63016), SendFailure.WINDOW_CLOSED),
-    _failing("password_wrong", fake_twilio.refuse(20003, 401), SendFailure.NOT_AUTHORISED),
-    _failing("text_refused", fake_twilio.refuse(21617), SendFailure.MESSAGE_REFUSED),
+    _failing("slow_down", slow_down(7), SendFailure.RATE_LIMITED, 7.0),
+    _failing("slow_down_without_a_time", slow_down(), SendFailure.RATE_LIMITED),
+    _failing("provider_down", server_error(), SendFailure.PROVIDER_DOWN),
+    _failing("connection_lost", reset(), SendFailure.PROVIDER_DOWN),
+    _failing("times_out", hang(), SendFailure.TIMED_OUT),
+    _failing("blocked", refuse(63014), SendFailure.BLOCKED_BY_CONTACT),
+    _failing("opted_out", refuse(21610), SendFailure.OPTED_OUT),
+    _failing("unreachable", refuse(63003), SendFailure.ADDRESS_UNREACHABLE),
+    _failing("window_closed", refuse(63016), SendFailure.WINDOW_CLOSED),
+    _failing("password_wrong", refuse(20003, 401), SendFailure.NOT_AUTHORISED),
+    _failing("text_refused", refuse(21617), SendFailure.MESSAGE_REFUSED),
     SendCase(
         "template_refused",
         _ASKED,
         [_call(Body="Primero lea esto."), _BUTTON_CALL],
-        [fake_twilio.accept(), fake_twilio.refuse(21655)],
+        [accept(), refuse(21655)],
         SendFailure.TEMPLATE_REFUSED,
     ),
     SendCase(
         "template_outside_window",
         OutboundMessage("¿Qué desea saber?", _replies(2)),
         [_BUTTON_CALL],
-        [fake_twilio.refuse(63016)],
+        [refuse(63016)],
         SendFailure.TEMPLATE_REFUSED,
     ),
     SendCase(
         "template_to_opted_out",
         OutboundMessage("¿Qué desea saber?", _replies(2)),
         [_BUTTON_CALL],
-        [fake_twilio.refuse(21610)],
+        [refuse(21610)],
         SendFailure.OPTED_OUT,
     ),
 ]

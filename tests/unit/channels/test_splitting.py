@@ -41,9 +41,7 @@ def _split(text: str, limit: int) -> list[str]:
         pytest.param("one\ntwo", 5, ["one", "two"], id="between_lines"),
         pytest.param("**bold words here**", 12, ["*bold words*", "*here*"], id="mark_is_closed_and_opened_again"),
         pytest.param("**Note**: yes", 8, ["*Note*:", "yes"], id="punctuation_stays_with_its_word"),
-        pytest.param(
-            "See [the page](https://a.ec) now", 24, ["See", "[the page](https://a.ec)", "now"], id="link_whole"
-        ),
+        pytest.param("See [the page](https://a.ec) now", 24, ["See", "[the page](https://a.ec)", "now"], id="link_whole"),
         pytest.param("- first item\n- second", 11, ["• first", "item", "• second"], id="marker_once"),
         pytest.param("aaaaaaaaaa", 4, ["aaaa", "aaaa", "aa"], id="endless_word"),
         pytest.param("", 10, [], id="empty"),

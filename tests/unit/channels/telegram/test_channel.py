@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount
 
 from bot.errors import RequestRefused, SendFailed, SendFailure
-from bot.messages import InboundKind, InboundMessage, OutboundMessage, QuickReply, WebhookRequest
+from bot.messages import InboundKind, InboundMessage, OutboundMessage, QuickReply, WebhookRequest, WebhookResponse
 from channels.base import Polled, SendRequest
 from channels.telegram import TelegramChannel, TelegramSettings
 from tests.support import fake_telegram as fake
@@ -139,6 +143,31 @@ def test_acknowledge_when_typed() -> None:
     assert webhook_channel().acknowledge(call(Updates().text("hola")), []).body == b""
 
 
+async def gateway(scope: Any, receive: Any, send: Any) -> None:
+    """Take webhook calls as the gateway does, without storing anything."""
+    if scope["type"] != "http":
+        return
+    incoming, channel = Request(scope, receive), webhook_channel()
+    headers = {name.lower(): value for name, value in incoming.headers.items()}
+    request = WebhookRequest(incoming.url.path, str(incoming.url), headers, await incoming.body())
+    try:
+        channel.verify_request(request)
+        answer = channel.acknowledge(request, channel.parse_inbound(request))
+    except RequestRefused as refused:
+        answer = WebhookResponse(refused.code.encode(), status=refused.status)
+    await Response(answer.body, answer.status, media_type=answer.content_type)(scope, receive, send)
+
+
+async def test_acknowledge_when_telegram_calls(telegram: FakeTelegram) -> None:
+    """Over a real connection a tap is answered each time it is delivered, and a forged call is refused."""
+    tap = Updates().tap("t1", query_id="42")
+    with serve(Starlette(routes=[Mount("/", gateway)])) as url:
+        statuses = [(await telegram.deliver(url, update)).status_code for update in (tap, tap, Updates().text("hola"))]
+        forged = await telegram.deliver(url, tap, secret="not-the-secret-at-all")
+    assert (statuses, forged.status_code) == ([200, 200, 200], 403)
+    assert telegram.calls == [{"method": "answerCallbackQuery", "callback_query_id": "42", "via": "webhook"}] * 2
+
+
 async def test_send_when_marks_are_refused(poller: TelegramChannel, telegram: FakeTelegram) -> None:
     """A text whose marks Telegram cannot read goes out again without them, with its buttons."""
     telegram.script([fake.refuse(400, "Bad Request: can't parse entities: Unsupported start tag")])
@@ -239,7 +268,6 @@ async def test_poll_when_numbers_start_anew(poller: TelegramChannel, telegram: F
     assert (await polled(poller, "900500")).cursor == "1201"
 
 
-@pytest.mark.filterwarnings("ignore::telegram.warnings.PTBDeprecationWarning")
 async def test_poll_when_telegram_is_in_trouble(
     poller: TelegramChannel, telegram: FakeTelegram, sleeps: Sleeps, caplog: pytest.LogCaptureFixture
 ) -> None:

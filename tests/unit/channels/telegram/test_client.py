@@ -46,6 +46,7 @@ TROUBLES: dict[str, tuple[Answer, SendFailed]] = {
         fake.refuse(429, "Too Many Requests: retry later"),
         SendFailed(SendFailure.RATE_LIMITED, "429"),
     ),
+    "slow_down_in_html": (Answer("answer", 429, b"<html>"), SendFailed(SendFailure.RATE_LIMITED, "429")),
     "bad_gateway": (fake.server_error(502), SendFailed(SendFailure.PROVIDER_DOWN, "unavailable")),
     "server_error": (
         fake.refuse(500, "Internal Server Error: restart"),
@@ -85,7 +86,6 @@ TROUBLES: dict[str, tuple[Answer, SendFailed]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::telegram.warnings.PTBDeprecationWarning")
 @pytest.mark.parametrize(("answer", "failure"), TROUBLES.values(), ids=TROUBLES)
 async def test_send_message_when_in_trouble(
     answer: Answer,

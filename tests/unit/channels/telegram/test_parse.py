@@ -101,9 +101,7 @@ def test_parse_update_when_command(typed: str, meaning: str) -> None:
 def test_parse_update_when_in_group(chat_type: str, content: str) -> None:
     """From a group comes only the fact that the bot was addressed there, and nothing that was said."""
     updates = Updates()
-    update = (
-        updates.group("un secreto", chat_type=chat_type) if content == "text" else updates.tap("t", chat_type=chat_type)
-    )
+    update = updates.group("un secreto", chat_type=chat_type) if content == "text" else updates.tap("t", chat_type=chat_type)
     message = InboundMessage("telegram", "-1005550003", "900001", InboundKind.GROUP)
     assert parse_update(update) == [message]
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bot.messages import OutboundMessage, QuickReply
 from channels.telegram.render import render_message, render_without_buttons
+from tests.support.fake_telegram import read_marks
 
 
 def bodies(message: OutboundMessage) -> list[dict[str, Any]]:
@@ -56,6 +59,14 @@ def test_render_message_when_marked(text: str, html: str, plain: str) -> None:
     assert body["reply_markup"] == {"remove_keyboard": True}
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet="ab*_<>&\"'[]()\n-1. :/héß😀\u202e\u200b", max_size=80))
+def test_render_message_when_marks_are_anyhow(text: str) -> None:
+    """Whatever the text, the marks close, and what Telegram shows is the text without them."""
+    for body in bodies(OutboundMessage(text)):
+        assert read_marks(body["text"]) == body["plain_text"]
+
+
 def test_render_message_when_long() -> None:
     """A long text is split within the limit and the buttons stand under the last part."""
     sentence = "Esta es una oración de prueba con <signos> y demás. "
@@ -75,9 +86,7 @@ def test_render_message_when_full_of_emoji() -> None:
 
 def test_render_message_when_titles_are_short_and_long() -> None:
     """Short titles share a line in pairs, a long one has its own, and the order stays."""
-    (body,) = bodies(
-        OutboundMessage("¿Qué?", choices("Sí", "No", "Quiero hablar con una persona", "Menú", "Atrás", "Otro"))
-    )
+    (body,) = bodies(OutboundMessage("¿Qué?", choices("Sí", "No", "Quiero hablar con una persona", "Menú", "Atrás", "Otro")))
     assert keyboard_titles(body) == [["Sí", "No"], ["Quiero hablar con una persona"], ["Menú", "Atrás"], ["Otro"]]
     assert body["reply_markup"]["inline_keyboard"][0][1] == {"text": "No", "callback_data": "t2"}
 

@@ -1,0 +1,282 @@
+"""The command line, `ruta`: every program and tool of the project, and the one place where its parts are put together."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+from cryptography.fernet import Fernet
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from bot.errors import RutaError
+from bot.wiring import App, Paths, build_channel, build_worker, channel_limits, enabled_names, open_app, utc_now
+
+if TYPE_CHECKING:
+    from bot.worker import Worker
+
+ROOT = Path.cwd()
+screen = Console(stderr=True, highlight=False)
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help=__doc__)
+db = typer.Typer(no_args_is_help=True, help="The database.")
+content = typer.Typer(no_args_is_help=True, help="Small tools for the content folder.")
+whatsapp = typer.Typer(no_args_is_help=True, help="WhatsApp through Twilio.")
+telegram = typer.Typer(no_args_is_help=True, help="Telegram.")
+for name, group in (("db", db), ("content", content), ("whatsapp", whatsapp), ("telegram", telegram)):
+    app.add_typer(group, name=name)
+
+
+@app.command()
+def run() -> None:
+    """Run everything on this machine: train if needed, migrate, start gateway and workers, print the address to open.
+
+    A program that dies is started again. Ctrl-C stops all. Settings: .env.example.
+    """
+    from bot.engine.training import is_model_current
+    from bot.supervisor import Supervisor
+
+    opened = open_app(ROOT)
+    enabled_names(opened.settings)
+    if is_model_current(ROOT, opened.paths.models):
+        screen.print("model        up to date")
+    else:
+        _train(opened.paths)
+    _upgrade(opened)
+    supervisor = Supervisor()
+    supervisor.start("gateway", ["gateway"])
+    screen.print(f"gateway      ready on {opened.settings.host}:{opened.settings.port}")
+    with _spinner("worker       loading the engine"):
+        for _ in range(opened.settings.workers):
+            supervisor.start("worker", ["worker"])
+    screen.print(f"worker       ready ({opened.settings.workers})")
+    screen.print(f"\nOpen {opened.settings.public_url}/webchat   (Ctrl-C stops)\n")
+    supervisor.watch(screen.print)
+
+
+@app.command()
+def gateway() -> None:
+    """Run the gateway: takes messages from the channels, stores them, and sends the replies."""
+    from bot.supervisor import say_ready
+
+    opened = open_app(ROOT)
+    _require_current(opened)
+    _serve(opened, say_ready)
+
+
+@app.command()
+def worker() -> None:
+    """Run one worker: answers waiting messages with the engine. Start several for more load."""
+    from bot.supervisor import say_ready
+
+    opened = open_app(ROOT)
+    _require_current(opened)
+    built = build_worker(opened)
+    say_ready()
+    asyncio.run(_work(built))
+
+
+@app.command()
+def train(
+    only_if_needed: Annotated[
+        bool, typer.Option("--if-needed", help="Do nothing when the model is newer than its data.")
+    ] = False,
+) -> None:
+    """Train the model from intents/ and content/topics.yml; takes about a minute."""
+    from bot.engine.training import is_model_current
+    from bot.logs import set_up_logging
+
+    set_up_logging()
+    paths = Paths(ROOT)
+    if only_if_needed and is_model_current(ROOT, paths.models):
+        screen.print("model        up to date")
+        return
+    _train(paths)
+
+
+@app.command()
+def chat(
+    locale: Annotated[str, typer.Option(help="es, en, fr or pt; found out from what you write if left out.")] = "",
+) -> None:
+    """Talk to the bot here in the terminal. A number picks a choice; an empty line ends."""
+    from bot.terminal import TerminalConversation, reply_lines
+
+    built = _engine_only("loading the engine")
+    conversation = TerminalConversation(built, locale, utc_now())
+    screen.print("Write as a person would. A number picks a choice; an empty line ends.\n")
+    while text := _ask():
+        for reply in asyncio.run(conversation.say(text)).replies:
+            print("\n".join(reply_lines(reply)) + "\n")
+
+
+@app.command()
+def explain() -> None:
+    """Explain decisions: one message per line on standard input, or JSON lines with text and optional locale.
+
+    Prints one JSON line each: locale, ranking, decision, topic, destination, choices, reply, milliseconds. Each line is
+    a fresh conversation. Example: echo "q visa necesito pa mexico" | ruta explain
+    """
+    from bot.terminal import explain as explain_line
+    from bot.terminal import useful_lines
+
+    built = _engine_only("loading the engine")
+    for line in useful_lines(sys.stdin):
+        print(json.dumps(asyncio.run(explain_line(built, line, utc_now())), ensure_ascii=False), flush=True)
+
+
+@app.command()
+def check() -> None:
+    """Check content, catalogues and domain; each fault is named with file, line and what to do."""
+    from bot.content.checks import check_content
+    from bot.locale_checks import check_catalogues
+    from bot.settings import Settings
+    from bot.wiring import CHANNELS
+
+    paths = Paths(ROOT)
+    limits = list(channel_limits(Settings.parse_obj({"channels": ",".join(CHANNELS), "mode": "development"})).items())
+    problems = [*check_content(paths.content, limits, date.today()), *check_catalogues(paths.root)]
+    for problem in problems:
+        place = f"{problem.path.relative_to(ROOT) if problem.path.is_absolute() else problem.path}:{problem.line or 1}"
+        screen.print(f"{place}: {'warning' if problem.is_warning else 'error'} [{problem.code}] {problem.message}", markup=False)
+    errors = sum(not problem.is_warning for problem in problems)
+    screen.print(f"{errors} errors, {len(problems) - errors} warnings")
+    raise typer.Exit(1 if errors else 0)
+
+
+@app.command()
+def keys() -> None:
+    """Print fresh keys for RUTA_ENCRYPTION_KEYS and RUTA_HASH_KEY, to be put into .env."""
+    print(f"RUTA_ENCRYPTION_KEYS={Fernet.generate_key().decode()}\nRUTA_HASH_KEY={Fernet.generate_key().decode()}")
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the database's tables to the form that this release needs; safe to repeat."""
+    _upgrade(open_app(ROOT))
+
+
+@content.command("hash")
+def content_hash(files: list[Path], write: Annotated[bool, typer.Option(help="Write it into the translation.")] = False) -> None:
+    """Print the hash of the text that a translation was made from; with --write put it into the file."""
+    from bot.content.translations import source_hash_of, write_source_hash
+
+    for file in files:
+        print(f"{file} {write_source_hash(file) if write else source_hash_of(file)}")
+
+
+@whatsapp.command("setup")
+def whatsapp_setup() -> None:
+    """Create the fixed set of message templates for buttons and lists at Twilio; safe to repeat."""
+    from bot.settings import read_settings
+    from channels.whatsapp import WhatsAppSettings, set_up_templates
+
+    open_app(ROOT)
+    asyncio.run(set_up_templates(read_settings(WhatsAppSettings), screen.print))
+
+
+@telegram.command("setup")
+def telegram_setup() -> None:
+    """Tell Telegram where to send messages (or that we poll) and which commands to show; safe to repeat."""
+    from bot.i18n import LOCALES, N_, Catalogues
+    from bot.settings import read_settings
+    from channels.telegram import TelegramSettings, set_up
+
+    opened = open_app(ROOT)
+    texts = Catalogues(opened.paths.locales)
+    words = {
+        "menu": N_("command.menu"),
+        "idioma": N_("command.language"),
+        "ayuda": N_("command.help"),
+        "privacidad": N_("command.privacy"),
+    }
+    commands = {locale: [(word, texts.text(locale, key)) for word, key in words.items()] for locale in LOCALES}
+    asyncio.run(set_up(read_settings(TelegramSettings), opened.settings.public_url, commands, screen.print))
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one plain line and exit code 2."""
+    try:
+        app()
+    except RutaError as error:
+        screen.print(f"error [{error.code}]: {error}", markup=False, style="red")
+        sys.exit(2)
+
+
+def _serve(opened: App, on_ready: Callable[[], None]) -> None:
+    from bot.gateway.serve import serve
+
+    channels = {channel: build_channel(opened, channel) for channel in enabled_names(opened.settings)}
+    serve(opened.settings, opened.database, opened.vault, channels, utc_now, on_ready)
+
+
+async def _work(built: Worker) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, built.stop)
+    await built.run()
+
+
+def _train(paths: Paths) -> None:
+    from bot.engine.training import TRAINED_PARTS, train_model
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(file=sys.__stderr__)) as progress:
+        task = progress.add_task("training", total=TRAINED_PARTS)
+
+        def step(part: str) -> None:
+            progress.update(task, advance=1, description=f"training     {part}")
+
+        model = train_model(paths.root, paths.models, utc_now(), step)
+        progress.update(task, completed=TRAINED_PARTS, description="training     done")
+    screen.print(f"model        {model.name}")
+
+
+def _upgrade(opened: App) -> None:
+    from bot.storage.upgrade import upgrade_database
+
+    before, after = upgrade_database(opened.database)
+    screen.print(f"database     {'up to date' if before == after else f'{before or chr(45)} -> {after}'}")
+
+
+def _require_current(opened: App) -> None:
+    from bot.storage.upgrade import is_current
+
+    if not is_current(opened.database):
+        raise RutaError("the database is not in the form that this release needs; run `ruta db upgrade`")
+
+
+def _engine_only(what: str) -> Worker:
+    """Build a worker that decides without storing: its database is never touched."""
+    from bot.logs import set_up_logging
+    from bot.settings import Settings
+    from bot.storage.session import Database
+    from bot.storage.vault import Vault
+
+    set_up_logging("WARNING")
+    key = Fernet.generate_key().decode()
+    settings = Settings.parse_obj({"mode": "development", "channels": "webchat"})
+    with _spinner(what):
+        return build_worker(App(Paths(ROOT), settings, Vault([key], key), Database("sqlite://")))
+
+
+def _spinner(what: str) -> Progress:
+    progress = Progress(SpinnerColumn(), TextColumn(what), TimeElapsedColumn(), console=screen, transient=True)
+    progress.add_task(what, total=None)
+    return progress
+
+
+def _ask() -> Optional[str]:
+    try:
+        return input("> ").strip()
+    except (EOFError, KeyboardInterrupt):
+        return None
+
+
+if __name__ == "__main__":
+    main()

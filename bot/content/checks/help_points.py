@@ -1,0 +1,38 @@
+"""Check the help points: a real place, its contact data exactly as its fact has them, and never surer than the fact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from bot.content.checks.claims import find_claims
+from bot.content.checks.support import FactBase
+from bot.content.checks.written import WrittenYaml
+from bot.content.loader import LoadedContent
+from bot.content.model import Problem
+
+_CONTACT_KEYS = ("address", "phone", "url", "hours", "what_to_bring", "note")
+_CONFIDENCE = ("low", "medium", "high")
+
+
+def check_help_points(folder: Path, loaded: LoadedContent, base: FactBase) -> Iterator[Problem]:
+    """Yield what the fact of a help point does not say."""
+    for slug, point in loaded.help_points.items():
+        # A note may say "in danger, call 911".
+        lines = [n.id for n in loaded.emergency_numbers if n.country == point["country"] and n.confidence != "low"]
+        written = WrittenYaml(folder / "help-points" / f"{slug}.yml")
+        fact = loaded.facts.get(point["fact"])
+        if fact is None:
+            yield written.problem(("fact",), "fact_unknown", f"there is no fact {point['fact']} in content/facts; correct the id")
+            continue
+        if _CONFIDENCE.index(point["confidence"]) > _CONFIDENCE.index(fact["confidence"]):
+            reason = f"{point['fact']} is of {fact['confidence']} confidence; write that"
+            yield written.problem(("confidence",), "surer_than_fact", reason)
+        for key in _CONTACT_KEYS:
+            texts = point.get(key, "")
+            for text in texts.values() if isinstance(texts, dict) else [texts]:
+                allowed = [point["fact"], *lines] if key in ("hours", "what_to_bring", "note") else [point["fact"]]
+                unsupported = [c for c in find_claims(text) if not c.is_word and not base.supporters(c, allowed)]
+                for claim in unsupported:
+                    reason = f"{claim.shown!r} is not in {point['fact']}; correct it or take it out"
+                    yield written.problem((key,), "unsupported_number", reason)

@@ -1,0 +1,46 @@
+"""Find the keys of sentences outside Python, for Babel: the domain, the catalogue of topics, the web chat's page.
+
+Babel calls these by the names in `babel.cfg`. Each yields (line, no function, key, comments).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import IO, Any
+
+import yaml
+
+from bot.content.model import SECTIONS
+
+Extracted = tuple[int, None, str, list[str]]
+_PAGE_KEY = re.compile(r"webchat\.[a-z_]+")
+
+
+def extract_domain(fileobj: IO[bytes], keywords: Any, comment_tags: Any, options: Any) -> Iterator[Extracted]:
+    """Yield the keys that the domain's responses name."""
+    node = yaml.compose(fileobj.read().decode(), Loader=yaml.CSafeLoader)
+    data = yaml.safe_load(yaml.serialize(node)) if node else {}
+    for name, variations in (data.get("responses") or {}).items():
+        for variation in variations:
+            yield 1, None, variation["text"], [name]
+
+
+def extract_catalogue(fileobj: IO[bytes], keywords: Any, comment_tags: Any, options: Any) -> Iterator[Extracted]:
+    """Yield the titles of families, of topics without an answer in content/, and of sections."""
+    data = yaml.safe_load(fileobj.read().decode())
+    for family, topics in data["families"].items():
+        if any(topic["kind"] == "answer" for topic in topics):
+            yield 1, None, f"family.{family}", ["a line of the menu, at most 24 characters"]
+        for topic in topics:
+            if topic["kind"] != "answer":
+                yield 1, None, f"topic.{topic['id']}", ["a choice, at most 24 characters", topic["means"]]
+    for section in SECTIONS:
+        yield 1, None, f"section.{section}", ["a choice, at most 20 characters"]
+
+
+def extract_page(fileobj: IO[bytes], keywords: Any, comment_tags: Any, options: Any) -> Iterator[Extracted]:
+    """Yield the keys that the web chat's page and script use."""
+    for number, line in enumerate(fileobj.read().decode().splitlines(), 1):
+        for key in _PAGE_KEY.findall(line):
+            yield number, None, key, []

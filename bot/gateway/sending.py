@@ -1,0 +1,197 @@
+"""The sending loop: takes due replies from the outbox and hands them to their channels, in order for each contact."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+import anyio.to_thread
+from aiolimiter import AsyncLimiter
+from anyio import CapacityLimiter
+
+from bot.conversations.outbox import Outbox, Sending, backoff_seconds
+from bot.errors import SendFailed, SendFailure
+from bot.messages import ChannelLimits
+from channels.base import Channel
+
+PARALLEL = 16
+"""Conversations that are sent to at the same time."""
+LOOK_SECONDS = 0.5
+"""How often the loop looks for retries that have become due; new replies wake it at once."""
+REPLY_SECONDS = 80.0
+"""How long one reply may take with all its parts, shorter than the lease that the outbox gives."""
+STOP_SECONDS = 5.0
+"""How long replies on their way may take to end when the gateway stops."""
+STUCK_SECONDS = 30.0
+"""After this long without a look at the outbox the loop counts as dead."""
+_BURST_SECONDS = 0.2
+"""The share of a channel's rate that may go out at once."""
+_CODE_LENGTH = 40
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class _Lane:
+    """One channel as the loop sees it: its pace, and until when it is paused, in seconds of the monotonic clock."""
+
+    channel: Channel
+    limiter: AsyncLimiter
+    paused_until: float = 0.0
+
+
+class SendingLoop:
+    """Sends what is due until it is stopped.
+
+    Args:
+        channels: those that are sent to; pull channels are not.
+        database_turns: bounds how many of our threads use the database at once.
+        clock: returns the present time, aware UTC.
+    """
+
+    def __init__(
+        self,
+        channels: Mapping[str, Channel],
+        outbox: Outbox,
+        database_turns: CapacityLimiter,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._lanes = {name: _Lane(channel, _limiter(channel.limits)) for name, channel in channels.items()}
+        self._outbox = outbox
+        self._database_turns = database_turns
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
+        self._is_stopping = False
+        self._looked_at = time.monotonic()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the loop has looked at the outbox lately."""
+        return not self._is_stopping and time.monotonic() - self._looked_at < STUCK_SECONDS
+
+    def wake(self) -> None:
+        """Look at the outbox at once."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send until stopped, then wait a little for what is on its way."""
+        while not self._is_stopping:
+            self._wake.clear()
+            self._looked_at = time.monotonic()
+            free = PARALLEL - len(self._running)
+            taken = await self._take(free) if free else []
+            for sending in taken:
+                task = asyncio.create_task(self._deliver(sending))
+                self._running.add(task)
+                task.add_done_callback(self._ended)
+            await self._pause()
+        if self._running:
+            await asyncio.wait(self._running, timeout=STOP_SECONDS)
+
+    def stop(self) -> None:
+        """Take nothing more; `run` returns when what is on its way has been sent."""
+        self._is_stopping = True
+        self._wake.set()
+
+    async def _take(self, limit: int) -> list[Sending]:
+        now = time.monotonic()
+        open_lanes = {name for name, lane in self._lanes.items() if lane.paused_until <= now}
+        return await self._in_thread(partial(self._outbox.take_due, open_lanes, limit)) if open_lanes else []
+
+    async def _pause(self) -> None:
+        try:
+            await asyncio.wait_for(self._wake.wait(), LOOK_SECONDS)
+        except asyncio.TimeoutError:
+            return
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._wake.set()
+        if not task.cancelled() and task.exception() is not None:
+            # Only the database can fail here. The reply stays "sending" and is taken again when its lease has run out.
+            logger.error("reply_not_recorded error=%s", type(task.exception()).__name__)
+
+    async def _deliver(self, sending: Sending) -> None:
+        lane = self._lanes[sending.channel]
+        try:
+            _check_may_send(sending, lane.channel.limits, self._clock())
+            await asyncio.wait_for(self._send_parts(lane, sending), REPLY_SECONDS)
+        except SendFailed as failed:
+            await self._failed(lane, sending, failed)
+        except asyncio.TimeoutError:
+            await self._failed(lane, sending, SendFailed(SendFailure.TIMED_OUT, "reply_too_slow"))
+        except Exception as error:  # A fault in a channel must not lose a reply: it is tried again, and shows in the list.
+            name = type(error).__name__[:_CODE_LENGTH]
+            await self._failed(lane, sending, SendFailed(SendFailure.PROVIDER_DOWN, name))
+
+    async def _send_parts(self, lane: _Lane, sending: Sending) -> None:
+        render = lane.channel.fallback if sending.is_fallback else lane.channel.render_outbound
+        requests = render(sending.message)
+        if sending.parts_sent >= len(requests):
+            await self._in_thread(partial(self._outbox.finish, sending.outbound_id))
+            return
+        for position, request in enumerate(requests[sending.parts_sent :], start=sending.parts_sent + 1):
+            await lane.limiter.acquire()
+            _check_open(lane)
+            provider_id = await lane.channel.send(sending.address, request)
+            is_last = position == len(requests)
+            await self._in_thread(partial(self._outbox.part_sent, sending.outbound_id, provider_id, is_last=is_last))
+
+    async def _failed(self, lane: _Lane, sending: Sending, failed: SendFailed) -> None:
+        if failed.failure is SendFailure.RATE_LIMITED:
+            wait = failed.retry_after if failed.retry_after is not None else backoff_seconds(sending.attempts, None)
+            lane.paused_until = max(lane.paused_until, time.monotonic() + wait)
+        if failed.failure is SendFailure.TEMPLATE_REFUSED and not sending.is_fallback:
+            outcome = "fallback"
+            await self._in_thread(partial(self._outbox.use_fallback, sending.outbound_id))
+        else:
+            is_retried = await self._in_thread(partial(self._outbox.fail, sending.outbound_id, failed))
+            outcome = "retry" if is_retried else "given_up"
+        logger.warning(
+            "send_failed channel=%s outbound=%d attempt=%d outcome=%s code=%s",
+            sending.channel,
+            sending.outbound_id,
+            sending.attempts,
+            outcome,
+            failed,
+        )
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await anyio.to_thread.run_sync(work, limiter=self._database_turns)
+
+
+def _limiter(limits: ChannelLimits) -> AsyncLimiter:
+    """Return a pace that lets a fifth of a second's worth go at once, so that no provider ever sees twice its limit."""
+    burst = max(1.0, limits.messages_per_second * _BURST_SECONDS)
+    return AsyncLimiter(burst, burst / limits.messages_per_second)
+
+
+def _check_open(lane: _Lane) -> None:
+    """Spare the provider the call when it has asked to slow down since this reply was taken."""
+    remaining = lane.paused_until - time.monotonic()
+    if remaining > 0:
+        raise SendFailed(SendFailure.RATE_LIMITED, "channel_paused", remaining)
+
+
+def _check_may_send(sending: Sending, limits: ChannelLimits, now: datetime) -> None:
+    """Refuse before any call when the contact is stopped or the service window has closed.
+
+    Raises:
+        SendFailed: with the reason, which staff see.
+    """
+    if sending.stopped_reason:
+        known = {failure.value for failure in SendFailure if failure.ends_contact}
+        reason = sending.stopped_reason if sending.stopped_reason in known else SendFailure.OPTED_OUT.value
+        raise SendFailed(SendFailure(reason), "not_sent")
+    hours = limits.service_window_hours
+    if hours and now - sending.last_inbound_at > timedelta(hours=hours):
+        raise SendFailed(SendFailure.WINDOW_CLOSED, "not_sent")

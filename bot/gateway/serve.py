@@ -1,0 +1,87 @@
+"""Serve the gateway until the process is told to stop."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+import uvicorn
+from starlette.applications import Starlette
+
+from bot.conversations.feed import Feed
+from bot.conversations.inbox import Inbox
+from bot.conversations.outbox import Outbox
+from bot.gateway.app import build_app
+from bot.gateway.health import ReadyCheck
+from bot.settings import Settings
+from bot.storage.session import Database
+from bot.storage.vault import Vault
+from channels.base import Channel
+
+STOP_SECONDS = 5
+"""How long calls that are being answered may take when the gateway stops."""
+
+
+class GatewayServer(uvicorn.Server):
+    """A server that says when it takes calls, and ends the open streams before it waits for its connections to close."""
+
+    def __init__(self, app: Starlette, host: str, port: int, on_ready: Callable[[], None]) -> None:
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            lifespan="on",
+            http="httptools",
+            ws="none",
+            # Our own log set-up applies; an access line for each call would show when each contact writes.
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
+        super().__init__(config)
+        self._close_streams = app.state.close_streams
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start what runs beside the calls, listen, and say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop taking calls, let the running ones end, then stop what runs beside them."""
+        self._close_streams()
+        await super().shutdown(sockets)
+
+
+def serve(
+    settings: Settings,
+    database: Database,
+    vault: Vault,
+    channels: Mapping[str, Channel],
+    clock: Callable[[], datetime],
+    on_ready: Callable[[], None],
+    checks: Sequence[ReadyCheck] = (),
+) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        channels: the enabled channels by name.
+        clock: returns the present time, aware UTC.
+        on_ready: called once, when the gateway takes calls.
+        checks: what else must be in order before `/readyz` says that we are ready.
+    """
+    app = build_app(
+        channels=channels,
+        inbox=Inbox(database, vault, clock),
+        outbox=Outbox(database, vault, clock),
+        feed=Feed(database, vault, clock),
+        database=database,
+        public_url=settings.public_url,
+        clock=clock,
+        checks=checks,
+    )
+    GatewayServer(app, settings.host, settings.port, on_ready).run()

@@ -1,0 +1,137 @@
+"""The typed settings, read once from the environment and `.env`. An unknown or missing one stops the start with its name.
+
+Each channel brings its own settings class; `bot.cli` names the enabled ones. Every setting is in `.env.example`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from cryptography.fernet import Fernet
+from dotenv import dotenv_values
+from pydantic import BaseSettings, Field, SecretStr, ValidationError, root_validator
+
+from bot.errors import SettingsError
+
+PREFIX = "RUTA_"
+AnySettings = TypeVar("AnySettings", bound=BaseSettings)
+
+
+class Settings(BaseSettings):
+    """What an operator sets for the whole system, read from `RUTA_...`."""
+
+    mode: Literal["production", "development"] = Field(
+        "production", description="`development` makes throw-away keys in var/ and is for one's own machine only."
+    )
+    database_url: str = Field(
+        "sqlite:///var/ruta.db",
+        description="Where conversations are kept: sqlite:///path or postgresql+psycopg://user:password@host/name.",
+    )
+    encryption_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Keys that encrypt personal data, the newest first, separated by commas; `ruta keys` prints one. Secret.",
+    )
+    hash_key: SecretStr = Field(
+        SecretStr(""),
+        description="The key by which a contact is found again; never change it. `ruta keys` prints one. Secret.",
+    )
+    public_url: str = Field(
+        "http://127.0.0.1:8080",
+        description="The address at which providers and browsers reach the gateway, without a slash at the end.",
+    )
+    host: str = Field("127.0.0.1", description="The address of this machine on which the gateway listens.")
+    port: int = Field(8080, ge=1, le=65535, description="The port on which the gateway listens.")
+    channels: str = Field("webchat", description="The enabled channels, separated by commas: webchat, whatsapp, telegram.")
+    workers: int = Field(1, ge=1, le=16, description="How many engine processes `ruta run` starts, 1 to 16.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much our own lines say.")
+
+    class Config:
+        env_prefix = PREFIX
+
+    @root_validator(skip_on_failure=True)
+    def _secrets_are_set(cls, values: dict[str, object]) -> dict[str, object]:
+        for name in ("encryption_keys", "hash_key"):
+            secret = values[name]
+            if values["mode"] == "production" and isinstance(secret, SecretStr) and not secret.get_secret_value():
+                raise ValueError(f"{PREFIX}{name.upper()} is missing: write what `ruta keys` prints")
+        return values
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """The enabled channels' names."""
+        return tuple(name.strip() for name in self.channels.split(",") if name.strip())
+
+    def keys(self, folder: Path = Path("var")) -> tuple[list[str], str]:
+        """Return encryption keys and hash key; in development mode missing ones are made once and kept in the folder."""
+        encryption = [key.strip() for key in self.encryption_keys.get_secret_value().split(",") if key.strip()]
+        hash_key = self.hash_key.get_secret_value()
+        if self.mode == "development" and not (encryption and hash_key):
+            made = _development_key(folder)
+            return encryption or [made], hash_key or made
+        return encryption, hash_key
+
+    def secret_values(self) -> list[str]:
+        """Return the values that no log line may show."""
+        encryption, hash_key = self.encryption_keys.get_secret_value(), self.hash_key.get_secret_value()
+        return [*encryption.split(","), hash_key]
+
+
+def load_environment(root: Path) -> None:
+    """Read `.env` into the environment; what is set there already wins."""
+    for name, value in dotenv_values(root / ".env").items():
+        if value is not None:
+            os.environ.setdefault(name, value)
+
+
+def read_settings(kind: type[AnySettings]) -> AnySettings:
+    """Build a settings class from the environment.
+
+    Raises:
+        SettingsError: names each missing or malformed setting and what to write.
+    """
+    try:
+        return kind()
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(kind, problem) for problem in error.errors())) from None
+
+
+def refuse_unknown(kinds: Iterable[type[BaseSettings]], environment: Mapping[str, str]) -> None:
+    """Stop on a `RUTA_...` name that no settings class knows, for example a misspelt one.
+
+    Raises:
+        SettingsError: names it and the known ones that look like it.
+    """
+    known = {name for kind in kinds for name in setting_names(kind)}
+    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise SettingsError(
+            f"unknown setting {', '.join(unknown)}; the known ones are in .env.example, correct the spelling or remove it"
+        )
+
+
+def setting_names(kind: type[BaseSettings]) -> list[str]:
+    """Return the names of the environment variables of a settings class."""
+    prefix = str(kind.__config__.env_prefix)
+    return [f"{prefix}{name}".upper() for name in kind.__fields__]
+
+
+def _explain(kind: type[BaseSettings], problem: Mapping[str, object]) -> str:
+    location = problem.get("loc")
+    field = str(location[0]) if isinstance(location, tuple) and location else ""
+    if field in kind.__fields__:
+        prefix = str(kind.__config__.env_prefix)
+        description = kind.__fields__[field].field_info.description
+        return f"{prefix}{field.upper()}: {problem['msg']}. {description}"
+    return str(problem["msg"])
+
+
+def _development_key(folder: Path) -> str:
+    path = folder / "development.key"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(Fernet.generate_key().decode(), encoding="ascii")
+    return path.read_text(encoding="ascii").strip()

@@ -1,0 +1,12 @@
+"""Run by Alembic: applies migrations on the connection that `bot.storage.upgrade` hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from bot.storage.models import Base
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,87 @@
+"""Talk to the bot in the terminal, and explain decisions line by line; nothing is stored."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from bot.conversations.turns import OfferedChoice, Turn, TurnResult, fresh_turn
+from bot.errors import RutaError
+from bot.markup import plain_text
+from bot.messages import OutboundMessage
+from bot.worker import Worker
+
+
+class TerminalConversation:
+    """One conversation that lives as long as the terminal."""
+
+    def __init__(self, worker: Worker, locale: str, now: datetime) -> None:
+        self._worker = worker
+        self._turn: Turn = fresh_turn("", locale, now)
+
+    async def say(self, text: str) -> TurnResult:
+        """Return what a typed text gets; a number names one of the last choices."""
+        result = await self._worker.decide(replace(self._turn, text=text))
+        self._turn = replace(
+            self._turn,
+            engine_state=result.engine_state or self._turn.engine_state,
+            locale=result.locale,
+            locale_source=result.locale_source,
+            choices=_choices(result.replies),
+        )
+        return result
+
+
+def reply_lines(message: OutboundMessage) -> list[str]:
+    """Return a reply as it is shown in a terminal, choices numbered."""
+    lines = plain_text(message.text).split("\n")
+    return [*lines, *(f"  {number}. {reply.title}" for number, reply in enumerate(message.quick_replies, 1))]
+
+
+async def explain(worker: Worker, line: str, now: datetime) -> dict[str, Any]:
+    """Return how one message is decided, as a fresh conversation.
+
+    Args:
+        line: the message itself, or a JSON object with `text` and optional `locale`.
+
+    Raises:
+        RutaError: the line looks like JSON and has no `text`.
+    """
+    text, locale = _read_line(line)
+    started = time.perf_counter()
+    result = await worker.decide(fresh_turn(text, locale, now))
+    return {
+        "locale": result.locale,
+        "ranking": [{"topic": topic, "confidence": round(chance, 4)} for topic, chance in result.trace.ranking],
+        "decision": result.trace.decision,
+        "topic": result.trace.topic or None,
+        "destination": result.trace.destination or None,
+        "choices": list(result.trace.choices),
+        "reply": [reply.text for reply in result.replies],
+        "milliseconds": round((time.perf_counter() - started) * 1000, 2),
+    }
+
+
+def useful_lines(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines that hold something."""
+    return (line.strip() for line in lines if line.strip())
+
+
+def _read_line(line: str) -> tuple[str, str]:
+    if not line.startswith("{"):
+        return line, ""
+    try:
+        data = json.loads(line)
+        return str(data["text"]), str(data.get("locale") or "")
+    except (ValueError, KeyError, TypeError) as error:
+        raise RutaError(f"a line that begins with {{ must be JSON with a text: {type(error).__name__}") from error
+
+
+def _choices(replies: Iterable[OutboundMessage]) -> tuple[OfferedChoice, ...]:
+    offered = [reply.quick_replies for reply in replies if reply.quick_replies]
+    last = offered[-1] if offered else ()
+    return tuple(OfferedChoice(number, reply.title, reply.payload) for number, reply in enumerate(last, 1))

@@ -1,0 +1,178 @@
+"""Put the parts together from the settings: who gets which database, content, channels and keys.
+
+Only `bot.cli` uses this module, and only here channels are named. Heavy imports stay inside the functions, so that the
+gateway never loads the engine and `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseSettings
+
+from bot.errors import SettingsError
+from bot.i18n import LOCALES, Catalogues
+from bot.logs import set_up_logging
+from bot.messages import ChannelLimits
+from bot.settings import Settings, load_environment, read_settings, refuse_unknown
+from bot.storage.session import Database
+from bot.storage.vault import Vault
+
+if TYPE_CHECKING:
+    from bot.conversations.replies import Replies
+    from bot.worker import Worker
+    from channels.base import Channel
+
+CHANNELS = {
+    "webchat": ("channels.webchat", "WebChatChannel", "WebChatSettings"),
+    "whatsapp": ("channels.whatsapp", "WhatsAppChannel", "WhatsAppSettings"),
+    "telegram": ("channels.telegram", "TelegramChannel", "TelegramSettings"),
+}
+"""The table of channels: name, package, class, settings class."""
+
+
+def utc_now() -> datetime:
+    """Return the present time, aware UTC."""
+    return datetime.now(timezone.utc)
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where things are, below the project's root."""
+
+    root: Path
+
+    @property
+    def content(self) -> Path:
+        """The content folder."""
+        return self.root / "content"
+
+    @property
+    def locales(self) -> Path:
+        """The gettext catalogues."""
+        return self.root / "locales"
+
+    @property
+    def intents(self) -> Path:
+        """Examples, vocabulary, rules."""
+        return self.root / "intents"
+
+    @property
+    def models(self) -> Path:
+        """Trained models."""
+        return self.root / "models"
+
+    @property
+    def var(self) -> Path:
+        """What the running system writes: database, keys of development mode."""
+        return self.root / "var"
+
+
+@dataclass(frozen=True)
+class App:
+    """Settings and what is opened from them."""
+
+    paths: Paths
+    settings: Settings
+    vault: Vault
+    database: Database
+
+
+def open_app(root: Path) -> App:
+    """Read the settings, set up logging and open the database.
+
+    Raises:
+        SettingsError: names each setting that is unknown, missing or malformed.
+    """
+    paths = Paths(root)
+    load_environment(root)
+    refuse_unknown([Settings, *(settings_class(name) for name in CHANNELS)], os.environ)
+    settings = read_settings(Settings)
+    set_up_logging(settings.log_level, settings.secret_values())
+    encryption_keys, hash_key = settings.keys(paths.var)
+    return App(paths, settings, Vault(encryption_keys, hash_key), Database(settings.database_url))
+
+
+def settings_class(name: str) -> type[BaseSettings]:
+    """Return a channel's settings class."""
+    package, _, settings = CHANNELS[name]
+    kind: type[BaseSettings] = getattr(importlib.import_module(f"{package}.settings"), settings)
+    return kind
+
+
+def enabled_names(settings: Settings) -> tuple[str, ...]:
+    """Return the enabled channels' names.
+
+    Raises:
+        SettingsError: one of them does not exist.
+    """
+    unknown = [name for name in settings.channel_names if name not in CHANNELS]
+    if unknown or not settings.channel_names:
+        raise SettingsError(f"RUTA_CHANNELS: write one or more of {', '.join(CHANNELS)}, separated by commas")
+    return settings.channel_names
+
+
+def channel_limits(settings: Settings) -> dict[str, ChannelLimits]:
+    """Return the limits of the enabled channels, without opening a client."""
+    return {name: importlib.import_module(f"{CHANNELS[name][0]}.limits").LIMITS for name in enabled_names(settings)}
+
+
+def build_channel(app: App, name: str) -> Channel:
+    """Build one channel from its settings."""
+    package, class_name, _ = CHANNELS[name]
+    kind: Callable[..., Any] = getattr(importlib.import_module(package), class_name)
+    settings = read_settings(settings_class(name))
+    if name == "telegram":
+        return kind(settings)  # type: ignore[no-any-return]
+    if name == "whatsapp":
+        return kind(settings, public_url=app.settings.public_url)  # type: ignore[no-any-return]
+    texts = Catalogues(app.paths.locales)
+    pages = {locale: texts.with_prefix(locale, "webchat.") for locale in LOCALES}
+    return kind(settings, public_url=app.settings.public_url, texts=pages)  # type: ignore[no-any-return]
+
+
+def build_replies(paths: Paths) -> Replies:
+    """Build the composer of replies."""
+    from bot.content.library import ContentLibrary
+    from bot.conversations.replies import Replies
+
+    return Replies(ContentLibrary(paths.content), Catalogues(paths.locales), paths.content / "people.yml")
+
+
+def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None) -> Worker:
+    """Load the engine and build a worker; this takes seconds.
+
+    Raises:
+        SettingsError: there is no model.
+    """
+    from bot.conversations.outbox import Outbox
+    from bot.conversations.turns import Turns
+    from bot.conversations.urgent import UrgentPhrases
+    from bot.engine.agent import Engine
+    from bot.engine.training import newest_model
+    from bot.worker import Worker, WorkerParts
+
+    model = newest_model(app.paths.models)
+    if model is None:
+        raise SettingsError(f"{app.paths.models}: there is no model yet; run `ruta train`")
+    replies = build_replies(app.paths)
+    outbox = Outbox(app.database, app.vault, utc_now)
+    owner = f"{socket.gethostname()[:20]}-{os.getpid()}"
+    return Worker(
+        WorkerParts(
+            turns=Turns(app.database, app.vault, outbox, owner, utc_now),
+            engine=Engine(model, replies),
+            replies=replies,
+            texts=Catalogues(app.paths.locales),
+            urgent=UrgentPhrases(app.paths.intents / "urgent"),
+            limits=limits or channel_limits(app.settings),
+            ordinals=app.paths.intents / "vocabulary" / "ordinals.yml",
+        )
+    )

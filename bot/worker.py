@@ -1,0 +1,166 @@
+"""The worker: claims a conversation that waits, decides the reply to its oldest message, and commits all effects at once.
+
+The order of a decision: kinds that are no question, the choice that was tapped or typed, urgent phrases, then the engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from bot.conversations.choices import resolve_choice
+from bot.conversations.commands import Command, payload, read_command
+from bot.conversations.masking import mask
+from bot.conversations.paging import MORE, first_page, following_page
+from bot.conversations.replies import Replies
+from bot.conversations.turns import Turn, TurnResult, Turns
+from bot.conversations.urgent import UrgentPhrases
+from bot.errors import LeaseLost
+from bot.i18n import N_, Catalogues
+from bot.messages import ChannelLimits, InboundKind, OutboundMessage
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.05
+"""How often an idle worker looks for waiting conversations."""
+ENGINE_SECONDS = 20.0
+"""How long the engine may take for one message before it counts as failed; well under the lease."""
+MAX_ATTEMPTS = 3
+"""Tries before a message whose worker keeps dying goes to the dead letters."""
+
+
+class Answers(Protocol):
+    """What the worker needs of the engine; `bot.engine.agent.Engine` is the real one."""
+
+    async def answer_turn(self, turn: Turn, text: str, command: Command | None) -> TurnResult:
+        """Return replies and new state for a message."""
+
+
+@dataclass(frozen=True)
+class WorkerParts:
+    """What a worker is put together from."""
+
+    turns: Turns
+    engine: Answers
+    replies: Replies
+    texts: Catalogues
+    urgent: UrgentPhrases
+    limits: Mapping[str, ChannelLimits]
+    ordinals: Path
+
+
+class Worker:
+    """Runs turns until it is stopped."""
+
+    def __init__(self, parts: WorkerParts) -> None:
+        self._parts = parts
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """Finish the running turn and return from `run`."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Run turns until stopped."""
+        while not self._stop.is_set():
+            if not await self.run_once():
+                try:
+                    await asyncio.wait_for(self._stop.wait(), POLL_SECONDS)
+                except asyncio.TimeoutError:
+                    continue
+
+    async def run_once(self) -> bool:
+        """Run one turn; return whether there was one."""
+        turn = self._parts.turns.claim()
+        if turn is None:
+            return False
+        result, is_dead = await self._result(turn)
+        try:
+            self._parts.turns.commit(turn, self._page(result, turn), is_dead=is_dead)
+        except LeaseLost:
+            logger.warning("turn_abandoned code=lease_lost inbound=%s", turn.inbound_id)
+        return True
+
+    async def _result(self, turn: Turn) -> tuple[TurnResult, bool]:
+        """Decide a turn; whatever goes wrong, the person gets a sentence and the message is kept for staff."""
+        if turn.attempts > MAX_ATTEMPTS:
+            return self._failed(turn, "too_many_attempts"), True
+        try:
+            return await asyncio.wait_for(self.decide(turn), ENGINE_SECONDS), False
+        except Exception as error:  # The one broad except: a broken turn must not stop the conversation.
+            code = getattr(error, "code", type(error).__name__)
+            logger.error("turn_failed code=%s inbound=%s", code, turn.inbound_id)
+            return self._failed(turn, str(code)), True
+
+    async def decide(self, turn: Turn) -> TurnResult:
+        """Return what a message gets, in the order that the module states; nothing is stored."""
+        fixed = self._fixed_reply(turn)
+        if fixed is not None:
+            return self._plain(turn, fixed)
+        text = mask(turn.text)
+        urgent = self._parts.urgent.match(turn.text) if turn.text else None
+        if urgent is not None:
+            return await self._parts.engine.answer_turn(turn, text, Command(urgent.topic))
+        chosen = self._chosen(turn)
+        if chosen.startswith(MORE):
+            more = self._parts.texts.text(turn.locale, "reply.more_choices")
+            return self._plain(turn, following_page(chosen, more))
+        command = read_command(chosen) if chosen else None
+        result = await self._parts.engine.answer_turn(turn, text, command)
+        notice = self._shortened_notice(turn)
+        return replace(result, replies=[*notice, *result.replies]) if notice else result
+
+    def _chosen(self, turn: Turn) -> str:
+        """Return the payload of what was tapped, typed as a number or title, or sent as a channel's command."""
+        if turn.kind is InboundKind.START:
+            return payload("greet")
+        if turn.kind is InboundKind.QUICK_REPLY:
+            return turn.payload or turn.quick_reply
+        if turn.kind is not InboundKind.TEXT:
+            return ""
+        choice = resolve_choice(turn.text, turn.choices, self._parts.ordinals)
+        return choice.payload if choice else ""
+
+    def _fixed_reply(self, turn: Turn) -> OutboundMessage | None:
+        """Return the reply to what is no question, or None."""
+        if turn.kind is InboundKind.QUICK_REPLY and not read_command(turn.payload or turn.quick_reply):
+            is_page = turn.payload.startswith(MORE)
+            return None if is_page or turn.text else self._parts.replies.sentence("reply.choice_expired", turn.locale)
+        key = {
+            InboundKind.GROUP: N_("reply.group_private_only"),
+            InboundKind.LOCATION: N_("reply.location_received"),
+            InboundKind.UNSUPPORTED: N_("reply.unsupported"),
+        }.get(turn.kind)
+        if turn.kind is InboundKind.GROUP and turn.has_been_answered:
+            return OutboundMessage("")
+        if turn.kind is InboundKind.MEDIA and not turn.text.strip():
+            key = N_("reply.voice_not_heard") if turn.media_kind == "audio" else N_("reply.media_not_seen")
+        if turn.kind in (InboundKind.TEXT, InboundKind.EDITED) and not turn.text.strip():
+            key = N_("reply.unsupported")
+        return self._parts.replies.sentence(key, turn.locale) if key else None
+
+    def _shortened_notice(self, turn: Turn) -> list[OutboundMessage]:
+        if not turn.is_shortened:
+            return []
+        return [OutboundMessage(self._parts.texts.text(turn.locale, "reply.text_shortened"))]
+
+    def _plain(self, turn: Turn, reply: OutboundMessage) -> TurnResult:
+        replies = [reply] if reply.text else []
+        return TurnResult(replies, mask(turn.text), turn.locale, turn.locale_source)
+
+    def _failed(self, turn: Turn, code: str) -> TurnResult:
+        sentence = self._parts.replies.sentence("reply.engine_failed", turn.locale)
+        return TurnResult([sentence], mask(turn.text), turn.locale, turn.locale_source, error_code=code[:60])
+
+    def _page(self, result: TurnResult, turn: Turn) -> TurnResult:
+        limits = self._parts.limits[turn.channel]
+        more = self._parts.texts.text(result.locale, "choices.more")
+        titled = [
+            replace(reply, list_title=reply.list_title or self._parts.texts.text(result.locale, "choices.list_title"))
+            for reply in result.replies
+        ]
+        return replace(result, replies=[first_page(reply, limits, more) for reply in titled])

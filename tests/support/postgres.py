@@ -1,0 +1,43 @@
+"""Start a real PostgreSQL from this machine's own binaries, in a folder of its own, for as long as the tests need it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def find_binaries() -> Path | None:
+    """Return the folder of the newest installed server's binaries, or None."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    return next((folder for folder in reversed(folders) if (folder / "postgres").exists()), None)
+
+
+@contextmanager
+def run_postgres(binaries: Path) -> Iterator[str]:
+    """Yield the address of an empty database; the server refuses to run as root, so it runs as `postgres` there."""
+    as_user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+    folder = Path(tempfile.mkdtemp(prefix="ruta-pg-"))
+    try:
+        if as_user:
+            shutil.chown(folder, "postgres")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        data = folder / "data"
+        run = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
+        subprocess.run([*as_user, binaries / "initdb", "-D", data, "-U", "ruta", "-A", "trust", "--no-sync"], **run)
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+        control = [*as_user, binaries / "pg_ctl", "-D", data, "-w"]
+        subprocess.run([*control, "-o", options, "-l", folder / "log", "start"], **run)
+        try:
+            yield f"postgresql+psycopg://ruta@127.0.0.1:{port}/postgres"
+        finally:
+            subprocess.run([*control, "-m", "immediate", "stop"], **run)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
