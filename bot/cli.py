@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ROOT = Path.cwd()
 screen = Console(stderr=True, highlight=False)
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help=__doc__)
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, help=__doc__)
 db = typer.Typer(no_args_is_help=True, help="The database.")
 content = typer.Typer(no_args_is_help=True, help="Small tools for the content folder.")
 whatsapp = typer.Typer(no_args_is_help=True, help="WhatsApp through Twilio.")

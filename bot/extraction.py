@@ -14,7 +14,7 @@ import yaml
 from bot.content.model import SECTIONS
 
 Extracted = tuple[int, None, str, list[str]]
-_PAGE_KEY = re.compile(r"webchat\.[a-z_]+")
+_PAGE_KEY = re.compile(r"webchat\.([a-z_]+)|\b(?:text|say|makeHeard)\(\"([a-z_]+)\"|(?:mark|settle)\(\w+, \"([a-z_]+)\"")
 
 
 def extract_domain(fileobj: IO[bytes], keywords: Any, comment_tags: Any, options: Any) -> Iterator[Extracted]:
@@ -42,5 +42,5 @@ def extract_catalogue(fileobj: IO[bytes], keywords: Any, comment_tags: Any, opti
 def extract_page(fileobj: IO[bytes], keywords: Any, comment_tags: Any, options: Any) -> Iterator[Extracted]:
     """Yield the keys that the web chat's page and script use."""
     for number, line in enumerate(fileobj.read().decode().splitlines(), 1):
-        for key in _PAGE_KEY.findall(line):
-            yield number, None, key, []
+        for found in _PAGE_KEY.finditer(line):
+            yield number, None, f"webchat.{found[found.lastindex or 1]}", []

@@ -27,32 +27,45 @@ def source_path(path: Path) -> Path | None:
     return path.with_name(f"{destination}{source_locale}.md")
 
 
-def fill_source_hash(path: Path) -> bool:
-    """Write the present hash of its source into a translation, and say whether the file changed.
+def source_hash_of(path: Path) -> str:
+    """Return the hash that a translation must carry, that of its source; for a source, the hash of its own text.
+
+    Raises:
+        ContentError: the source is not there.
+    """
+    source = source_path(path) or path
+    if not source.exists():
+        raise ContentError(f"{path}: {source.name}, which this translates, is not there")
+    return content_hash(source)
+
+
+def write_source_hash(path: Path) -> str:
+    """Write the present hash of its source into a translation, and return it; a source is left as it is.
 
     Use it only after the translation was compared with its source: it says that both agree.
 
     Raises:
         ContentError: the source is not there, or the head has no `source_hash` line.
     """
-    source = source_path(path)
-    if source is None:
-        return False
-    if not source.exists():
-        raise ContentError(f"{path}: {source.name}, which this translates, is not there")
+    value = source_hash_of(path)
+    if source_path(path) is None:
+        return value
     raw = path.read_text(encoding="utf-8")
-    filled, count = _HASH_LINE.subn(f'source_hash: "{content_hash(source)}"', raw, count=1)
+    filled, count = _HASH_LINE.subn(f'source_hash: "{value}"', raw, count=1)
     if not count:
         raise ContentError(f'{path}: add a line source_hash: "000000000000" below translation_of')
     if filled != raw:
         path.write_text(filled, encoding="utf-8")
-    return filled != raw
+    return value
 
 
-def fill_all(folder: Path) -> list[Path]:
-    """Fill the hash of every translation below the content folder, and return the files that changed.
+def write_all_source_hashes(folder: Path) -> int:
+    """Write the hash of every translation below the content folder, and return how many translations there are.
 
     Raises:
-        ContentError: as `fill_source_hash`.
+        ContentError: as `write_source_hash`.
     """
-    return [path for path in sorted(folder.glob("*/*/*.md")) if fill_source_hash(path)]
+    translations = [path for path in sorted(folder.glob("*/*/*.md")) if source_path(path)]
+    for path in translations:
+        write_source_hash(path)
+    return len(translations)

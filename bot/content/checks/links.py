@@ -77,8 +77,11 @@ def check_translations(topic: Topic) -> Iterator[Problem]:
         if not source.exists():
             reason = f"{source.name}, which this translates, is not there; write it or correct translation_of"
             yield written.problem(written.head_line("translation_of"), "translation_source_missing", reason)
+        elif (code, answer.translation_of) not in topic.answers:
+            continue  # The source is broken, and that is reported as it is.
         elif text_hash(read_answer_body(source)) != answer.source_hash:
-            reason = f"{source.name} has changed since; bring this text up to date, then write what `ruta content hash` prints"
+            advice = f"bring this text up to date, then run `ruta content hash --write` on {answer.path.name}"
+            reason = f"{source.name} has changed since; {advice}"
             yield written.problem(written.head_line("source_hash"), "translation_drift", reason)
 
 

@@ -70,8 +70,12 @@
     $("start").hidden = true;
     // A long answer is read from its beginning, a short one is simply in view.
     const isTall = node.offsetHeight > main.clientHeight * 0.8;
-    node.scrollIntoView({ block: isTall ? "start" : "end" });
-    if (!isTall) main.scrollTop = main.scrollHeight;
+    scrollTo(isTall ? node.offsetTop - 12 : main.scrollHeight);
+  }
+
+  function scrollTo(top) {
+    const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    main.scrollTo({ top, behavior: isCalm ? "auto" : "smooth" });
   }
 
   function showSent(words) {
@@ -140,7 +144,7 @@
 
   function say(key) {
     statusLine.textContent = key ? text(key) : "";
-    if (key) main.scrollTop = main.scrollHeight;
+    if (key) scrollTo(main.scrollHeight);
   }
 
   function setWaiting(isNow) {
@@ -150,15 +154,17 @@
     const hidden = make("span", "hidden", isNow ? text("typing") : "");
     statusLine.replaceChildren(...(isNow ? [hidden] : []));
     if (!isNow) return;
-    main.scrollTop = main.scrollHeight;
+    scrollTo(main.scrollHeight);
     slowTimer = setTimeout(() => { $("typing").hidden = true; say("slow"); }, SLOW_MS);
   }
 
   function setUnreachable(isNow) {
     isUnreachable = isNow;
     const line = $("offline");
-    if (line.hidden !== !isNow) line.hidden = !isNow;
+    if (line.hidden === !isNow) return;
+    line.hidden = !isNow;
     line.textContent = isNow ? text("offline") : "";
+    if (isNow) scrollTo(main.scrollHeight);
   }
 
   /* ---- sending ---- */
@@ -353,12 +359,12 @@
   }
 
   async function forget() {
-    $("confirm").close();
+    if ($("confirm").open) $("confirm").close();
     const status = await post("forget", {});
     if (status !== 204) return say("forget_failed");
     clearPage();
     say("forgotten");
-    main.scrollTop = 0;
+    scrollTo(0);
     $("forget").focus();
   }
 
@@ -388,10 +394,14 @@
   $("menu").addEventListener("click", () => send({ kind: "quick_reply", quick_reply: "command:menu", text: text("menu") }));
   $("locale").addEventListener("change", (event) => {
     locale = event.target.value;
+    $("offline").textContent = isUnreachable ? text("offline") : "";
     remember(localStorage, LOCALE_KEY, locale);
     showLocale();
   });
-  $("forget").addEventListener("click", () => $("confirm").showModal());
+  $("forget").addEventListener("click", () => {
+    if ($("confirm").showModal) $("confirm").showModal();
+    else if (confirm(text("forget_title") + "\n" + text("forget_text"))) forget();
+  });
   $("keep").addEventListener("click", () => $("confirm").close());
   $("erase").addEventListener("click", forget);
   addEventListener("online", () => { attempts = 0; setUnreachable(false); sendNext(); listen(); });

@@ -205,9 +205,9 @@ def test_check_content_accepts_another_spelling_when_a_fact_says_the_same(conten
 def test_check_content_refuses_a_telephone_when_only_a_low_fact_has_it(content: ContentBuilder, fact: str, number: str) -> None:
     """A number that may be wrong is never sent, even with a caution."""
     content.edit(URGENT, "[EN-001]", f"[EN-001, {fact}]")
-    for locale, caution in (("es", "Verifique"), ("en", "Check"), ("fr", "Vérifiez"), ("pt", "Verifique")):
-        content.edit(f"emergency/emergency_danger/{locale}.md", "911.", f"911. {caution}.")
-    content.edit("emergency/emergency_danger/es.md", "Verifique.", f"Verifique el {number}.")
+    cautions = {"es": f"Llame ya. Verifique el {number}", "en": "Check first", "fr": "Vérifiez", "pt": "Verifique"}
+    for locale, caution in cautions.items():
+        content.answer("emergency/emergency_danger", locale, "SOS", "SOS", f"{caution}.\n")
 
     name = "emergency/emergency_danger/es.md"
     assert shown(problems_of(content), content) == [(name, content.line_of(name, number), "unsafe_phone", False)]
@@ -281,6 +281,13 @@ def test_check_content_reports_only_the_schema_when_a_broken_answer_is_left_out(
     assert shown(problems_of(content), content) == [(EN, 2, "schema", False)]
 
 
+def test_check_content_reports_only_the_slip_when_the_source_of_a_translation_is_broken(content: ContentBuilder) -> None:
+    """A Spanish answer that cannot be read does not make its translations drift."""
+    content.edit(ES, 'title: "La visa"', 'title: "La visa', is_translated=False)
+
+    assert [(problem.path, problem.code) for problem in problems_of(content)] == [(content.path(ES), "yaml")]
+
+
 def test_check_content_refuses_a_block_when_it_has_no_file(content: ContentBuilder) -> None:
     """A destination in topic.yml without its Spanish answer is named at its block."""
     content.delete(US)
@@ -323,7 +330,7 @@ def test_check_content_finds_a_fact_of_the_general_block_when_a_destination_uses
 
 def test_check_content_holds_menu_titles_to_the_tightest_list_when_a_channel_is_narrower(content: ContentBuilder) -> None:
     """A channel whose rows are shorter than the schema's limit refuses longer menu titles."""
-    limits = [*LIMITS, ("tiny", ChannelLimits(text=900, text_with_choices=900, buttons=3, button_title=20, list_title=15))]
+    limits = [*LIMITS, ("tiny", ChannelLimits(text=900, text_with_choices=900, buttons=3, button_title=20, list_title=14))]
 
     problems = check_content(content.folder, limits, TODAY)
 
