@@ -52,7 +52,7 @@ def test_text_can_be_stored_when_it_is_odd(text: str, expected: str, is_shortene
     """Every text becomes one that the database takes, and is at most as long as the limit."""
     message = parse_message(sent(text=text), ADDRESS)
     assert (message.text, message.is_shortened) == (expected, is_shortened)
-    assert message.text.encode("utf-8")
+    assert message.text.encode("utf-8").decode("utf-8") == expected
 
 
 def test_id_differs_when_another_contact_uses_the_same_one() -> None:

@@ -1,0 +1,163 @@
+"""From signed webhook to provider call: the real gateway and the real engine, as processes, against the fake providers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from tests.contract.whatsapp.cases import make_provider as make_twilio
+from tests.support.conversation import Conversation, TelegramConversation, WhatsAppConversation
+from tests.support.fake_telegram import SECRET, TOKEN, FakeTelegram
+from tests.support.fake_twilio import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, SENDER, FakeTwilio
+from tests.support.programs import Programs, run_programs
+from tests.support.server import serve
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
+
+
+@dataclass
+class World:
+    """The running programs and the fake providers."""
+
+    programs: Programs
+    twilio: FakeTwilio
+    telegram: FakeTelegram
+
+    def whatsapp(self, number: int) -> WhatsAppConversation:
+        """Return a new contact on WhatsApp."""
+        return WhatsAppConversation(self.twilio, self.programs.url, f"whatsapp:+59399000{number:04d}")
+
+    def telegram_chat(self, number: int) -> TelegramConversation:
+        """Return a new contact on Telegram."""
+        return TelegramConversation(self.telegram, self.programs.url, 7000 + number)
+
+    def contact(self, channel: str, number: int) -> Conversation:
+        """Return a new contact on a channel."""
+        return self.whatsapp(number) if channel == "whatsapp" else self.telegram_chat(number)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Start both fakes, the gateway and one worker."""
+    folder = tmp_path_factory.mktemp("spine")
+    twilio, telegram = make_twilio(), FakeTelegram()
+    with serve(twilio.app) as twilio_url, serve(telegram.app) as telegram_url:
+        settings = {
+            "RUTA_CHANNELS": "webchat,whatsapp,telegram",
+            "RUTA_PUBLIC_URL": PUBLIC_URL,
+            "RUTA_WHATSAPP_ACCOUNT_SID": ACCOUNT_SID,
+            "RUTA_WHATSAPP_AUTH_TOKEN": AUTH_TOKEN,
+            "RUTA_WHATSAPP_SENDER": SENDER,
+            "RUTA_WHATSAPP_API_URL": twilio_url,
+            "RUTA_WHATSAPP_CONTENT_URL": twilio_url,
+            "RUTA_WHATSAPP_TEMPLATES_FILE": str(folder / "templates.json"),
+            "RUTA_TELEGRAM_BOT_TOKEN": TOKEN,
+            "RUTA_TELEGRAM_MODE": "webhook",
+            "RUTA_TELEGRAM_WEBHOOK_SECRET": SECRET,
+            "RUTA_TELEGRAM_API_URL": telegram_url,
+        }
+        with run_programs(folder, settings) as programs:
+            _set_up_templates(programs)
+            programs.start("gateway")
+            programs.start("worker")
+            yield World(programs, twilio, telegram)
+
+
+def _set_up_templates(programs: Programs) -> None:
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "bot.cli", "whatsapp", "setup"]
+    subprocess.run(command, env=programs.environment, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("channel", ["whatsapp", "telegram"])
+async def test_the_same_conversation_passes_when_it_comes_over_each_channel(world: World, channel: str) -> None:
+    """Greeting, a question with source and date, a tapped section, a typed number, another language."""
+    contact = world.contact(channel, 1)
+    await contact.says("hola buenas")
+    await contact.hears("Ruta Segura", "no denuncio a nadie", "911")
+    await contact.says("q visa necesito pa mexico")
+    await contact.hears("visa", "Fuente:", "Revisado el", "2026", "Verifique antes de actuar")
+    await contact.taps(contact.choices()[0])
+    await contact.hears("Fuente:")
+    await contact.says("menu")
+    await contact.hears("Con qué le ayudo")
+    assert "Emergencia" in contact.choices()
+    await contact.says("1")
+    await contact.hears("Emergencia")
+    await contact.says("how do i get the returned migrant certificate")
+    await contact.hears("certificate", "Source:", "Checked on")
+
+
+@pytest.mark.parametrize("channel", ["whatsapp", "telegram"])
+async def test_urgent_messages_are_answered_with_numbers(world: World, channel: str) -> None:
+    """A missing relative gets the urgent card with a telephone number at once."""
+    contact = world.contact(channel, 2)
+    await contact.says("mi hermana esta desaparecida desde la selva")
+    await contact.hears("911", "Teléfonos en Ecuador", "Fuente:")
+
+
+async def test_bad_input_gets_a_plain_reply_and_the_conversation_goes_on(world: World) -> None:
+    """Twenty thousand letters, emojis, right-to-left marks, a typed command: each is answered, none sticks."""
+    contact = world.telegram_chat(3)
+    for text in ("a" * 4096, "😀" * 300, "\u202eayuda\u200b", '/restart{"a": 1}', "/greet", "\u0000", "   "):
+        await contact.says(text)
+        await contact.hears("")
+    await contact.says("como saco el pasaporte")
+    await contact.hears("pasaporte", "Fuente:")
+
+
+async def test_voice_location_and_sticker_get_a_plain_sentence(world: World) -> None:
+    """What the bot cannot read is said so, in words."""
+    contact = world.whatsapp(4)
+    await contact.delivers(world.twilio.media("audio/ogg", From="whatsapp:+593990000004"))
+    await contact.hears("no puedo escuchar audios", "911")
+    await contact.delivers(world.twilio.location(-0.18, -78.46, From="whatsapp:+593990000004"))
+    await contact.hears("no la guardo")
+
+
+async def test_a_repeated_webhook_is_answered_once(world: World) -> None:
+    """Three deliveries of one message give one reply."""
+    contact = world.whatsapp(5)
+    form = world.twilio.message("hola", address="whatsapp:+593990000005")
+    await contact.delivers(form, form, form)
+    await contact.hears("Ruta Segura")
+    await contact.says("gracias")
+    await contact.hears("")
+    greetings = [text for text in contact.received() if "Soy Ruta Segura" in text]
+    assert len(greetings) == 1
+
+
+async def test_a_forged_webhook_is_refused(world: World) -> None:
+    """Without the right signature or secret nothing is stored."""
+    form = world.twilio.message("hola", address="whatsapp:+593990000006")
+    async with httpx.AsyncClient() as client:
+        unsigned = await client.post(f"{world.programs.url}/webhooks/whatsapp", data=form)
+        forged = await client.post(
+            f"{world.programs.url}/webhooks/whatsapp", data=form, headers={"X-Twilio-Signature": "AAAA"}
+        )
+        telegram = await client.post(f"{world.programs.url}/webhooks/telegram", json={"update_id": 1})
+    assert {unsigned.status_code, forged.status_code, telegram.status_code} <= {401, 403}
+    assert world.twilio.sent("whatsapp:+593990000006") == []
+
+
+async def test_nothing_is_lost_when_the_worker_is_killed(world: World) -> None:
+    """Messages that came while no worker ran are answered by the next one, in order."""
+    world.programs.kill("worker")
+    contact = world.telegram_chat(7)
+    await contact.says("hola")
+    await contact.says("como saco la cedula")
+    world.programs.start("worker")
+    heard = await contact.hears("Ruta Segura", "cédula")
+    assert heard.index("Ruta Segura") < heard.index("Fuente:")
+
+
+async def test_logs_hold_no_text_and_no_address(world: World) -> None:
+    """After all these conversations the programs' log shows neither what was written nor who wrote."""
+    log = world.programs.log.read_text()
+    for secret in ("hermana", "pasaporte", "59399000", AUTH_TOKEN, TOKEN):
+        assert secret not in log

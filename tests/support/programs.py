@@ -1,0 +1,89 @@
+"""The real programs, gateway and worker, as processes on a database of their own, against fake providers."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_SECONDS = 90.0
+
+
+@dataclass
+class Programs:
+    """Running programs and how to reach them."""
+
+    url: str
+    environment: dict[str, str]
+    log: Path
+    processes: dict[str, subprocess.Popen[str]]
+
+    def start(self, name: str) -> None:
+        """Start `ruta <name>` and wait until it says that it is ready."""
+        log = self.log.open("a")
+        command = [sys.executable, "-m", "bot.cli", name]
+        process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True)
+        self.processes[name] = process
+        assert process.stdout is not None
+        line = process.stdout.readline().strip()
+        assert line == "ready", f"{name} did not start: {self.log.read_text()[-2000:]}"
+
+    def kill(self, name: str) -> None:
+        """End a program as the power going out does."""
+        self.processes[name].kill()
+        self.processes[name].wait(10)
+
+    def stop(self) -> None:
+        """Stop what still runs."""
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+@contextmanager
+def run_programs(folder: Path, settings: Mapping[str, str], *names: str) -> Iterator[Programs]:
+    """Migrate a fresh database and start the named programs in order."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ,
+        "RUTA_MODE": "development",
+        "RUTA_DATABASE_URL": f"sqlite:///{folder}/ruta.db",
+        "RUTA_PORT": str(port),
+        **settings,
+    }
+    subprocess.run([sys.executable, "-m", "bot.cli", "db", "upgrade"], cwd=ROOT, env=environment, check=True, capture_output=True)
+    programs = Programs(f"http://127.0.0.1:{port}", environment, folder / "programs.log", {})
+    try:
+        for name in names:
+            programs.start(name)
+        yield programs
+    finally:
+        programs.stop()
+
+
+def wait_ready(url: str) -> None:
+    """Wait until the gateway says that it is ready."""
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(f"{url}/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError("the gateway did not become ready")
