@@ -7,6 +7,7 @@ temperature, fitted on predictions for examples that the model did not see. The 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Dict, List, Type
 
 import joblib
@@ -63,11 +64,20 @@ class CalibratedSvmClassifier(GraphComponent, IntentClassifier):
         return cls(config, model_storage, resource)
 
     def train(self, training_data: TrainingData) -> Resource:
-        """Fit features, weights and temperature on the examples."""
+        """Fit on the examples, and keep the result."""
         texts = [str(example.get(TEXT)) for example in training_data.intent_examples]
-        labels = np.array([str(example.get(INTENT)) for example in training_data.intent_examples])
-        if len(set(labels)) < 2:
-            return self._resource
+        labels = [str(example.get(INTENT)) for example in training_data.intent_examples]
+        if len(set(labels)) >= 2:
+            self.fit(texts, labels)
+            self._persist()
+        return self._resource
+
+    def fit(self, texts: Sequence[str], labels: Sequence[str]) -> None:
+        """Fit features, weights and temperature.
+
+        Args:
+            labels: the intent of each text, two or more different ones; each needs as many texts as there are folds.
+        """
         pipeline = Pipeline([("features", _features()), ("svm", self._svm())])
         folds = StratifiedKFold(self._config["folds"], shuffle=True, random_state=self._config["random_seed"])
         unseen = cross_val_predict(pipeline, texts, labels, cv=folds, method="decision_function", n_jobs=1)
@@ -77,8 +87,6 @@ class CalibratedSvmClassifier(GraphComponent, IntentClassifier):
         self._features = pipeline.named_steps["features"]
         self._weights = np.ascontiguousarray(pipeline.named_steps["svm"].coef_.T, dtype=np.float32)
         self._bias = pipeline.named_steps["svm"].intercept_.astype(np.float32)
-        self._persist()
-        return self._resource
 
     def process(self, messages: List[Message]) -> List[Message]:
         """Set intent and ranking of each message."""

@@ -1,0 +1,1 @@
+"""Measurements of the whole system on this machine: `python -m benchmarks.<name> --help`. Never part of a timed test."""
