@@ -73,11 +73,13 @@ def gateway() -> None:
 @app.command()
 def worker() -> None:
     """Run one worker: answers waiting messages with the engine. Start several for more load."""
+    from bot.conversations.turns import fresh_turn
     from bot.supervisor import say_ready
 
     opened = open_app(ROOT)
     _require_current(opened)
     built = build_worker(opened)
+    asyncio.run(built.decide(fresh_turn("hola", "", utc_now())))  # The first message loads what later ones share.
     say_ready()
     asyncio.run(_work(built))
 
@@ -210,8 +212,11 @@ def main() -> None:
 
 def _serve(opened: App, on_ready: Callable[[], None]) -> None:
     from bot.gateway.serve import serve
+    from bot.logs import set_up_logging
 
     channels = {channel: build_channel(opened, channel) for channel in enabled_names(opened.settings)}
+    secrets = [secret for channel in channels.values() for secret in channel.secrets()]
+    set_up_logging(opened.settings.log_level, [*opened.settings.secret_values(), *secrets])
     serve(opened.settings, opened.database, opened.vault, channels, utc_now, on_ready)
 
 

@@ -14,7 +14,12 @@ import yaml
 from bot.content.model import SECTIONS
 
 Extracted = tuple[int, None, str, list[str]]
-_PAGE_KEY = re.compile(r"data-label=\"([a-z_]+)\"|webchat\.([a-z_]+)|\b(?:text|say|makeHeard)\(\"([a-z_]+)\"|(?:mark|settle)\(\w+, \"([a-z_]+)\"")
+_PAGE_KEY = re.compile(
+    r"data-label=\"([a-z_]+)\""
+    r"|webchat\.([a-z_]+)"
+    r"|\b(?:text|say|makeHeard)\(\"([a-z_]+)\""
+    r"|(?:mark|settle)\(\w+, \"([a-z_]+)\""
+)
 
 
 def extract_domain(fileobj: IO[bytes], keywords: Any, comment_tags: Any, options: Any) -> Iterator[Extracted]:

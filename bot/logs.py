@@ -36,7 +36,7 @@ class SecretFilter(logging.Filter):
 
     def __init__(self, secrets: Sequence[str]) -> None:
         super().__init__()
-        kept = [re.escape(secret) for secret in secrets if len(secret) >= 8]
+        kept = [re.escape(secret) for secret in sorted(secrets, key=len, reverse=True) if len(secret) >= 8]
         self._pattern = re.compile("|".join(kept)) if kept else None
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -45,6 +45,10 @@ class SecretFilter(logging.Filter):
             message = record.getMessage()
             if self._pattern.search(message):
                 record.msg, record.args = self._pattern.sub("[secret]", message), ()
+            if record.exc_info and not record.exc_text:
+                record.exc_text = logging.Formatter().formatException(record.exc_info)
+            if record.exc_text:  # A formatter takes this text as it is; the exception may name the address it called.
+                record.exc_text = self._pattern.sub("[secret]", record.exc_text)
         return True
 
 
@@ -64,4 +68,5 @@ def set_up_logging(level: str = "INFO", secrets: Sequence[str] = ()) -> None:
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    warnings.filterwarnings("ignore")
+    # Libraries warn their developers; a filter would not do, because some of them set filters of their own on import.
+    warnings.showwarning = lambda *_args, **_kwargs: None

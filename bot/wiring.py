@@ -129,6 +129,8 @@ def build_channel(app: App, name: str) -> Channel:
     package, class_name, _ = CHANNELS[name]
     kind: Callable[..., Any] = getattr(importlib.import_module(package), class_name)
     settings = read_settings(settings_class(name))
+    if app.settings.mode == "production" and name == "whatsapp" and not app.settings.public_url.startswith("https://"):
+        raise SettingsError("RUTA_PUBLIC_URL: write the https:// address that Twilio calls; its signature covers that address")
     if name == "telegram":
         return kind(settings)  # type: ignore[no-any-return]
     if name == "whatsapp":

@@ -1,6 +1,7 @@
 """The worker: claims a conversation that waits, decides the reply to its oldest message, and commits all effects at once.
 
-The order of a decision: kinds that are no question, the choice that was tapped or typed, urgent phrases, then the engine.
+The order of a decision: kinds that are no question, the choice that was tapped, urgent phrases, the choice that was typed,
+then the engine. A tapped choice comes with its title as text, so "Emergency" in the menu must not be read as a cry for help.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from sqlalchemy.exc import DBAPIError
+
 from bot.conversations.choices import resolve_choice
 from bot.conversations.commands import Command, payload, read_command
 from bot.conversations.masking import mask
@@ -21,7 +24,7 @@ from bot.conversations.turns import Turn, TurnResult, Turns
 from bot.conversations.urgent import UrgentPhrases
 from bot.errors import LeaseLost
 from bot.i18n import N_, Catalogues
-from bot.messages import ChannelLimits, InboundKind, OutboundMessage
+from bot.messages import COMMANDS, ChannelLimits, InboundKind, OutboundMessage
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +32,8 @@ POLL_SECONDS = 0.05
 """How often an idle worker looks for waiting conversations."""
 ENGINE_SECONDS = 20.0
 """How long the engine may take for one message before it counts as failed; well under the lease."""
+DATABASE_PAUSE_SECONDS = 1.0
+"""How long a worker rests when the database cannot be reached."""
 MAX_ATTEMPTS = 3
 """Tries before a message whose worker keeps dying goes to the dead letters."""
 
@@ -42,7 +47,12 @@ class Answers(Protocol):
 
 @dataclass(frozen=True)
 class WorkerParts:
-    """What a worker is put together from."""
+    """What a worker is put together from.
+
+    Attributes:
+        limits: by channel; a message of a channel that is no longer enabled is answered without paging.
+        engine_seconds: how long the engine may take for one message.
+    """
 
     turns: Turns
     engine: Answers
@@ -51,6 +61,7 @@ class WorkerParts:
     urgent: UrgentPhrases
     limits: Mapping[str, ChannelLimits]
     ordinals: Path
+    engine_seconds: float = ENGINE_SECONDS
 
 
 class Worker:
@@ -67,11 +78,20 @@ class Worker:
     async def run(self) -> None:
         """Run turns until stopped."""
         while not self._stop.is_set():
-            if not await self.run_once():
+            if not await self._run_safely():
                 try:
                     await asyncio.wait_for(self._stop.wait(), POLL_SECONDS)
                 except asyncio.TimeoutError:
                     continue
+
+    async def _run_safely(self) -> bool:
+        """Run one turn; a database that is away for a moment costs a pause, not the loaded engine."""
+        try:
+            return await self.run_once()
+        except DBAPIError as error:
+            logger.error("database_failed code=%s", type(error.orig).__name__)
+            await asyncio.sleep(DATABASE_PAUSE_SECONDS)
+            return False
 
     async def run_once(self) -> bool:
         """Run one turn; return whether there was one."""
@@ -90,7 +110,7 @@ class Worker:
         if turn.attempts > MAX_ATTEMPTS:
             return self._failed(turn, "too_many_attempts"), True
         try:
-            return await asyncio.wait_for(self.decide(turn), ENGINE_SECONDS), False
+            return await asyncio.wait_for(self.decide(turn), self._parts.engine_seconds), False
         except Exception as error:  # The one broad except: a broken turn must not stop the conversation.
             code = getattr(error, "code", type(error).__name__)
             logger.error("turn_failed code=%s inbound=%s", code, turn.inbound_id)
@@ -102,10 +122,11 @@ class Worker:
         if fixed is not None:
             return self._plain(turn, fixed)
         text = mask(turn.text)
-        urgent = self._parts.urgent.match(turn.text) if turn.text else None
-        if urgent is not None:
-            return await self._parts.engine.answer_turn(turn, text, Command(urgent.topic))
         chosen = self._chosen(turn)
+        is_tapped = bool(chosen) and turn.kind is InboundKind.QUICK_REPLY
+        urgent = self._parts.urgent.match(turn.text) if turn.text and not is_tapped else None
+        if urgent is not None:
+            return await self._parts.engine.answer_turn(turn, text, Command(urgent.topic, is_from_words=True))
         if chosen.startswith(MORE):
             more = self._parts.texts.text(turn.locale, "reply.more_choices")
             return self._plain(turn, following_page(chosen, more))
@@ -119,7 +140,7 @@ class Worker:
         if turn.kind is InboundKind.START:
             return payload("greet")
         if turn.kind is InboundKind.QUICK_REPLY:
-            return turn.payload or turn.quick_reply
+            return _meaning(turn)
         if turn.kind is not InboundKind.TEXT:
             return ""
         choice = resolve_choice(turn.text, turn.choices, self._parts.ordinals)
@@ -127,16 +148,16 @@ class Worker:
 
     def _fixed_reply(self, turn: Turn) -> OutboundMessage | None:
         """Return the reply to what is no question, or None."""
-        if turn.kind is InboundKind.QUICK_REPLY and not read_command(turn.payload or turn.quick_reply):
+        if turn.kind is InboundKind.QUICK_REPLY and not read_command(_meaning(turn)):
             is_page = turn.payload.startswith(MORE)
             return None if is_page or turn.text else self._parts.replies.sentence("reply.choice_expired", turn.locale)
         key = {
-            InboundKind.GROUP: N_("reply.group_private_only"),
             InboundKind.LOCATION: N_("reply.location_received"),
             InboundKind.UNSUPPORTED: N_("reply.unsupported"),
         }.get(turn.kind)
-        if turn.kind is InboundKind.GROUP and turn.has_been_answered:
-            return OutboundMessage("")
+        if turn.kind is InboundKind.GROUP:  # Said once, and without choices that everybody in the group could tap.
+            key_in_group = N_("reply.group_private_only")
+            return OutboundMessage("" if turn.has_been_answered else self._parts.texts.text(turn.locale, key_in_group))
         if turn.kind is InboundKind.MEDIA and not turn.text.strip():
             key = N_("reply.voice_not_heard") if turn.media_kind == "audio" else N_("reply.media_not_seen")
         if turn.kind in (InboundKind.TEXT, InboundKind.EDITED) and not turn.text.strip():
@@ -157,10 +178,17 @@ class Worker:
         return TurnResult([sentence], mask(turn.text), turn.locale, turn.locale_source, error_code=code[:60])
 
     def _page(self, result: TurnResult, turn: Turn) -> TurnResult:
-        limits = self._parts.limits[turn.channel]
+        limits = self._parts.limits.get(turn.channel)
+        if limits is None:
+            return result
         more = self._parts.texts.text(result.locale, "choices.more")
         titled = [
             replace(reply, list_title=reply.list_title or self._parts.texts.text(result.locale, "choices.list_title"))
             for reply in result.replies
         ]
         return replace(result, replies=[first_page(reply, limits, more) for reply in titled])
+
+
+def _meaning(turn: Turn) -> str:
+    """Return what a tap means: our own payload or a channel's command; a token that we do not know means nothing."""
+    return turn.payload or (turn.quick_reply if turn.quick_reply in COMMANDS else "")

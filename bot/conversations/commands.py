@@ -21,10 +21,15 @@ _CHANNEL_COMMANDS = {
 
 @dataclass(frozen=True)
 class Command:
-    """An intent that was chosen, not guessed."""
+    """An intent that is certain, not guessed.
+
+    Attributes:
+        is_from_words: it was recognised in what the contact wrote, whose words still tell language and country.
+    """
 
     intent: str
     entities: dict[str, str] = field(default_factory=dict)
+    is_from_words: bool = False
 
 
 def payload(intent: str, **entities: str) -> str:

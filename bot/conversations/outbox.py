@@ -7,8 +7,10 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Engine, Executable, Row, bindparam, case, create_engine, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from bot.errors import SendFailed
@@ -64,6 +66,7 @@ class Outbox:
 
     def __init__(self, database: Database, vault: Vault, clock: Callable[[], datetime]) -> None:
         self._database = database
+        self._reading = _reading_engine(database)
         self._vault = vault
         self._clock = clock
 
@@ -87,29 +90,24 @@ class Outbox:
         session.add_all(_token_rows(row, replies, now + timedelta(days=TOKEN_DAYS)))
         return row.id
 
+    def has_due(self, channels: set[str]) -> bool:
+        """Tell whether `take_due` may find something, without the lock that it takes: most looks find nothing."""
+        with self._reading.connect() as connection:
+            return connection.execute(_any_due(), {"channels": list(channels), "now": self._clock()}).first() is not None
+
     def take_due(self, channels: set[str], limit: int) -> list[Sending]:
         """Mark the next due reply of each conversation as being sent, and return them.
 
         A conversation's later replies wait until its earlier ones are sent or given up, so order is kept.
         """
         now = self._clock()
-        open_states = ("queued", "sending")
-        heads = select(func.min(Outbound.id)).where(Outbound.state.in_(open_states)).group_by(Outbound.conversation_id)
-        due = (
-            select(Outbound)
-            .where(Outbound.id.in_(heads), Outbound.channel.in_(channels), Outbound.due_at <= now)
-            .order_by(Outbound.due_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
         with self._database.transaction() as session:
-            taken = []
-            for row in session.scalars(due).all():
-                row.state = "sending"
-                row.attempts += 1
-                row.due_at = now + timedelta(seconds=SENDING_LEASE_SECONDS)
-                taken.append(self._sending(session, row))
-            return taken
+            connection = session.connection()
+            rows = connection.execute(_heads_due(), {"channels": list(channels), "now": now, "most": limit}).all()
+            if rows:
+                lease = {"until": now + timedelta(seconds=SENDING_LEASE_SECONDS), "taken": [row.id for row in rows]}
+                connection.execute(_mark_sending(), lease)
+        return [self._sending(row) for row in rows]
 
     def part_sent(self, outbound_id: int, provider_id: str, *, is_last: bool = False) -> None:
         """Record that one part was taken by the provider, so that a retry does not repeat it.
@@ -119,16 +117,17 @@ class Outbox:
         """
         now = self._clock()
         with self._database.transaction() as session:
-            row = session.get_one(Outbound, outbound_id)
-            row.parts_sent += 1
-            session.add(Delivery(outbound_id=row.id, channel=row.channel, provider_id=provider_id, updated_at=now, state="sent"))
+            connection = session.connection()
+            channel = connection.execute(_count_part(), {"of_reply": outbound_id}).scalar_one()
+            part = {"outbound_id": outbound_id, "channel": channel, "provider_id": provider_id, "updated_at": now}
+            connection.execute(_insert_delivery(), part)
             if is_last:
-                _finish(row, now)
+                connection.execute(_finish_reply(), {"of_reply": outbound_id, "at": now})
 
     def finish(self, outbound_id: int) -> None:
         """Record that all parts were taken; a report that came first is not undone."""
         with self._database.transaction() as session:
-            _finish(session.get_one(Outbound, outbound_id), self._clock())
+            session.connection().execute(_finish_reply(), {"of_reply": outbound_id, "at": self._clock()})
 
     def use_fallback(self, outbound_id: int) -> None:
         """Send again at once without buttons or templates, which the provider refused.
@@ -157,25 +156,76 @@ class Outbox:
                 session.get_one(Contact, conversation.contact_id).stopped_reason = error.failure.value
             return False
 
-    def _sending(self, session: Session, row: Outbound) -> Sending:
-        contact = session.get_one(Contact, session.get_one(Conversation, row.conversation_id).contact_id)
+    def _sending(self, row: Row[Any]) -> Sending:
         return Sending(
             outbound_id=row.id,
             channel=row.channel,
-            address=self._vault.decrypt(contact.address_encrypted),
+            address=self._vault.decrypt(row.address_encrypted),
             message=OutboundMessage.from_json(row.body),
             parts_sent=row.parts_sent,
             is_fallback=row.is_fallback,
-            attempts=row.attempts,
-            last_inbound_at=contact.last_inbound_at,
-            stopped_reason=contact.stopped_reason,
+            attempts=row.attempts + 1,
+            last_inbound_at=row.last_inbound_at,
+            stopped_reason=row.stopped_reason,
         )
 
 
-def _finish(row: Outbound, now: datetime) -> None:
-    if row.state == "sending":
-        row.state = DeliveryState.SENT.value
-    row.sent_at = now
+def _reading_engine(database: Database) -> Engine:
+    """Return an engine whose queries take no lock: on SQLite every transaction of the main one takes the only write lock."""
+    return create_engine(database.engine.url) if database.engine.dialect.name == "sqlite" else database.engine
+
+
+# The statements below are built once, because building them took most of the time in which the lock was held.
+_OPEN = ("queued", "sending")
+
+
+def _is_due() -> tuple[ColumnElement[bool], ...]:
+    of_channels = Outbound.channel.in_(bindparam("channels", expanding=True))
+    return Outbound.state.in_(_OPEN), of_channels, Outbound.due_at <= bindparam("now")
+
+
+@lru_cache(maxsize=1)
+def _any_due() -> Executable:
+    return select(Outbound.id).where(*_is_due()).limit(1)
+
+
+@lru_cache(maxsize=1)
+def _heads_due() -> Executable:
+    of_channels = Outbound.channel.in_(bindparam("channels", expanding=True))
+    heads = select(func.min(Outbound.id)).where(Outbound.state.in_(_OPEN), of_channels).group_by(Outbound.conversation_id)
+    reply = (Outbound.id, Outbound.channel, Outbound.body, Outbound.parts_sent, Outbound.is_fallback, Outbound.attempts)
+    return (
+        select(*reply, Contact.address_encrypted, Contact.last_inbound_at, Contact.stopped_reason)
+        .join(Conversation, Conversation.id == Outbound.conversation_id)
+        .join(Contact, Contact.id == Conversation.contact_id)
+        .where(Outbound.id.in_(heads), *_is_due())
+        .order_by(Outbound.due_at)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True, of=Outbound)
+    )
+
+
+@lru_cache(maxsize=1)
+def _mark_sending() -> Executable:
+    taken = update(Outbound).where(Outbound.id.in_(bindparam("taken", expanding=True)))
+    return taken.values(state="sending", attempts=Outbound.attempts + 1, due_at=bindparam("until"))
+
+
+@lru_cache(maxsize=1)
+def _count_part() -> Executable:
+    part = update(Outbound).where(Outbound.id == bindparam("of_reply"))
+    return part.values(parts_sent=Outbound.parts_sent + 1).returning(Outbound.channel)
+
+
+@lru_cache(maxsize=1)
+def _insert_delivery() -> Executable:
+    return insert(Delivery).values(state=DeliveryState.SENT.value, provider_code="")
+
+
+@lru_cache(maxsize=1)
+def _finish_reply() -> Executable:
+    state = case((Outbound.state == "sending", DeliveryState.SENT.value), else_=Outbound.state)
+    return update(Outbound).where(Outbound.id == bindparam("of_reply")).values(state=state, sent_at=bindparam("at"))
 
 
 def failed_sends(session: Session) -> list[Outbound]:

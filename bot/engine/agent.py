@@ -70,12 +70,22 @@ class Engine:
         """
         self._store.put(turn.conversation_id, turn.engine_state)
         collector = _Collector()
-        await self._agent.handle_message(_user_message(turn, text, command, collector))
+        parse_data = await self._parse_data(command, text) if command else None
+        await self._agent.handle_message(_user_message(turn, text, parse_data, collector))
         state = self._store.take(turn.conversation_id)
         if not collector.replies:
             raise EngineError("the engine gave no reply")
         locale, source = locale_of_turn(self._store.last)
         return TurnResult(tuple(collector.replies), text, locale, source, state, trace=self._trace(self._store.last))
+
+    async def _parse_data(self, command: Command, text: str) -> dict[str, Any]:
+        """Return what the classifier would: the command's intent, with language and country of the words it was seen in."""
+        read: dict[str, Any] = {"text": "", "entities": []}
+        if command.is_from_words and self._agent.processor:
+            read = await self._agent.processor.parse_message(UserMessage(text=engine_text(text)))
+        entities = [{"entity": name, "value": value, "start": 0, "end": 0} for name, value in command.entities.items()]
+        intent = {"name": command.intent, "confidence": 1.0}
+        return {**read, "intent": intent, "intent_ranking": [intent], "entities": [*read["entities"], *entities], "decision": {}}
 
     def _trace(self, tracker: DialogueStateTracker) -> Trace:
         latest = tracker.latest_message
@@ -104,17 +114,11 @@ class Engine:
         return "flow" if topic.kind is Kind.FLOW else "answer"
 
 
-def _user_message(turn: Turn, text: str, command: Command | None, collector: _Collector) -> UserMessage:
+def _user_message(turn: Turn, text: str, parse_data: dict[str, Any] | None, collector: _Collector) -> UserMessage:
     return UserMessage(
-        text="" if command else engine_text(text),
+        text=engine_text(text),
         output_channel=collector,
         sender_id=turn.conversation_id,
-        parse_data=_parse_data(command) if command else None,
+        parse_data=parse_data,
         metadata={"locale": turn.locale, "locale_source": turn.locale_source},
     )
-
-
-def _parse_data(command: Command) -> dict[str, Any]:
-    entities = [{"entity": name, "value": value, "start": 0, "end": 0} for name, value in command.entities.items()]
-    intent = {"name": command.intent, "confidence": 1.0}
-    return {"text": "", "intent": intent, "intent_ranking": [intent], "entities": entities}

@@ -105,7 +105,9 @@ class SendingLoop:
     async def _take(self, limit: int) -> list[Sending]:
         now = time.monotonic()
         open_lanes = {name for name, lane in self._lanes.items() if lane.paused_until <= now}
-        return await self._in_thread(partial(self._outbox.take_due, open_lanes, limit)) if open_lanes else []
+        if not open_lanes or not await anyio.to_thread.run_sync(self._outbox.has_due, open_lanes):
+            return []
+        return await self._in_thread(partial(self._outbox.take_due, open_lanes, limit))
 
     async def _pause(self) -> None:
         try:

@@ -50,9 +50,7 @@ class LanguageIdentifier(GraphComponent):
 
     def train(self, training_data: TrainingData) -> Resource:
         """Fit the model on the examples that carry a locale."""
-        rows = [
-            (str(example.get(TEXT)), locale_of(example)) for example in training_data.intent_examples if locale_of(example)
-        ]
+        rows = [(str(example.get(TEXT)), locale_of(example)) for example in training_data.intent_examples if locale_of(example)]
         if len({locale for _, locale in rows}) > 1:
             self._model = language_model(self._config["regularisation"])
             self._model.fit([text for text, _ in rows], [locale for _, locale in rows])
