@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bot.errors import RutaError
+from bot.logs import set_up_logging
 from bot.wiring import App, Paths, build_channel, build_worker, channel_limits, enabled_names, open_app, utc_now
 
 if TYPE_CHECKING:
@@ -92,7 +93,6 @@ def train(
 ) -> None:
     """Train the model from intents/ and content/topics.yml; takes about a minute."""
     from bot.engine.training import is_model_current
-    from bot.logs import set_up_logging
 
     set_up_logging()
     paths = Paths(ROOT)
@@ -212,9 +212,10 @@ def main() -> None:
 
 def _serve(opened: App, on_ready: Callable[[], None]) -> None:
     from bot.gateway.serve import serve
-    from bot.logs import set_up_logging
 
     channels = {channel: build_channel(opened, channel) for channel in enabled_names(opened.settings)}
+    secrets = [secret for channel in channels.values() for secret in channel.secrets()]
+    set_up_logging(opened.settings.log_level, [*opened.settings.secret_values(), *secrets])
     secrets = [secret for channel in channels.values() for secret in channel.secrets()]
     set_up_logging(opened.settings.log_level, [*opened.settings.secret_values(), *secrets])
     serve(opened.settings, opened.database, opened.vault, channels, utc_now, on_ready)
@@ -258,7 +259,6 @@ def _require_current(opened: App) -> None:
 
 def _engine_only(what: str) -> Worker:
     """Build a worker that decides without storing: its database is never touched."""
-    from bot.logs import set_up_logging
     from bot.settings import Settings
     from bot.storage.session import Database
     from bot.storage.vault import Vault

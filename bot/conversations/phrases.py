@@ -58,11 +58,13 @@ class Phrase:
         key: what the phrase stands for, for example a topic.
         text: as the editor wrote it.
         slots: the places, in order.
+        locale: the language of the file that it stands in.
     """
 
     key: str
     text: str
     slots: tuple[Slot, ...]
+    locale: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class TypedWord:
     readings: Mapping[str, float]
 
 
-def parse_phrase(key: str, text: str, lists: Mapping[str, Sequence[str]]) -> list[Phrase]:
+def parse_phrase(key: str, text: str, lists: Mapping[str, Sequence[str]], locale: str = "") -> list[Phrase]:
     """Return the variants of a phrase.
 
     Args:
@@ -114,7 +116,7 @@ def parse_phrase(key: str, text: str, lists: Mapping[str, Sequence[str]]) -> lis
         elements.append(_alternatives(match, text, lists))
         gaps.append(gap)
         gap = 0
-    return [Phrase(key, text, slots) for slots in _variants(elements, gaps, text)]
+    return [Phrase(key, text, slots, locale) for slots in _variants(elements, gaps, text)]
 
 
 def _alternatives(match: re.Match[str], text: str, lists: Mapping[str, Sequence[str]]) -> list[_Places]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,13 @@ class UrgentMatch:
         topic: one of the urgent topics of the catalogue.
         phrase: the phrase as the editors wrote it; never the contact's own words.
         score: how alike the phrase and what was typed are, 0 to 100.
+        locale: the language of the phrase, for a contact whose language is not known yet.
     """
 
     topic: str
     phrase: str
     score: float
+    locale: str = ""
 
 
 @dataclass
@@ -95,7 +98,7 @@ class UrgentPhrases:
             return None
         hits = self._still_urgent(message, hits)
         best = max(hits, key=lambda hit: (hit.letters, hit.score), default=None)
-        return UrgentMatch(best.phrase.key, best.phrase.text, best.score) if best else None
+        return _match(best) if best else None
 
     def _bare(self, message: Sequence[TypedWord]) -> list[TypedWord]:
         return [typed for typed in message if typed.text not in self._fillers]
@@ -107,6 +110,10 @@ class UrgentPhrases:
             return hits
         reach = len(message) if len(message) <= _SHORT_MESSAGE else UNLESS_REACH
         return [hit for hit in hits if not any(_silences(other, hit, reach) for other in unless)]
+
+
+def _match(hit: Hit) -> UrgentMatch:
+    return UrgentMatch(hit.phrase.key, hit.phrase.text, hit.score, hit.phrase.locale)
 
 
 def _silences(unless: Hit, hit: Hit, reach: int) -> bool:
@@ -122,15 +129,15 @@ def _read_file(path: Path, read: _Read) -> None:
     if not isinstance(data, dict) or not isinstance(data.get("topics"), dict):
         raise PhraseError(f"{path}: there must be a `topics` block, see intents/urgent/README.md")
     _refuse_unknown(path, data, _FILE_KEYS)
-    lists = data.get("lists") or {}
+    parse = partial(_parse, locale=str(data.get("locale") or path.stem), lists=data.get("lists") or {})
     try:
         for topic, block in data["topics"].items():
             _refuse_unknown(path, block, _TOPIC_KEYS)
-            read.phrases += _parse(topic, block.get("phrases"), lists)
-            read.alone += _parse(topic, block.get("alone"), lists)
-            read.unless += _parse(topic, block.get("unless"), lists)
-        read.unless += _parse(_EVERY_TOPIC, data.get("unless"), lists)
-        read.now += _parse(_EVERY_TOPIC, data.get("now"), lists)
+            read.phrases += parse(topic, block.get("phrases"))
+            read.alone += parse(topic, block.get("alone"))
+            read.unless += parse(topic, block.get("unless"))
+        read.unless += parse(_EVERY_TOPIC, data.get("unless"))
+        read.now += parse(_EVERY_TOPIC, data.get("now"))
     except PhraseError as error:
         raise PhraseError(f"{path}: {error}") from error
     read.fillers |= _folded(data.get("fillers"))
@@ -143,8 +150,8 @@ def _refuse_unknown(path: Path, block: Mapping[str, Any], known: Collection[str]
         raise PhraseError(f"{path}: {unknown[0]!r} is not one of {', '.join(sorted(known))}")
 
 
-def _parse(key: str, rows: Iterable[Any] | None, lists: Mapping[str, Sequence[str]]) -> list[Phrase]:
-    return [phrase for row in rows or () for phrase in parse_phrase(key, str(row), lists)]
+def _parse(key: str, rows: Iterable[Any] | None, locale: str, lists: Mapping[str, Sequence[str]]) -> list[Phrase]:
+    return [phrase for row in rows or () for phrase in parse_phrase(key, str(row), lists, locale)]
 
 
 def _folded(rows: Iterable[Any] | None) -> set[str]:
