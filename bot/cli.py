@@ -216,8 +216,6 @@ def _serve(opened: App, on_ready: Callable[[], None]) -> None:
     channels = {channel: build_channel(opened, channel) for channel in enabled_names(opened.settings)}
     secrets = [secret for channel in channels.values() for secret in channel.secrets()]
     set_up_logging(opened.settings.log_level, [*opened.settings.secret_values(), *secrets])
-    secrets = [secret for channel in channels.values() for secret in channel.secrets()]
-    set_up_logging(opened.settings.log_level, [*opened.settings.secret_values(), *secrets])
     serve(opened.settings, opened.database, opened.vault, channels, utc_now, on_ready)
 
 
@@ -251,7 +249,7 @@ def _upgrade(opened: App) -> None:
 
 
 def _require_current(opened: App) -> None:
-    from bot.storage.upgrade import is_current
+    from bot.storage.revision import is_current
 
     if not is_current(opened.database):
         raise RutaError("the database is not in the form that this release needs; run `ruta db upgrade`")

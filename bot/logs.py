@@ -14,6 +14,8 @@ from collections.abc import Sequence
 import structlog
 
 _QUIET = (
+    "alembic",
+    "uvicorn",
     "rasa",
     "matplotlib",
     "tensorflow",

@@ -97,9 +97,9 @@ class Destinations:
         self._papers = _folded(data, "papers")
         self._origin = _folded(data, "origin")
         self._articles = _folded(data, "articles")
-        self._hints = {word: Hint.ORIGIN for word in _folded(data, "from")}
-        self._hints |= {word: Hint.INSIDE for word in _folded(data, "inside")}
-        self._hints |= {word: Hint.TOWARDS for word in _folded(data, "towards")}
+        self._hints = dict.fromkeys(_folded(data, "from"), Hint.ORIGIN)
+        self._hints |= dict.fromkeys(_folded(data, "inside"), Hint.INSIDE)
+        self._hints |= dict.fromkeys(_folded(data, "towards"), Hint.TOWARDS)
         self._names = _names(data)
         self._longest = max(len(key) for key in self._names)
         fuzzy = [key for key, name in self._names.items() if name.only_after is None and not name.is_near_papers]

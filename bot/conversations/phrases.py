@@ -121,10 +121,7 @@ def parse_phrase(key: str, text: str, lists: Mapping[str, Sequence[str]], locale
 
 def _alternatives(match: re.Match[str], text: str, lists: Mapping[str, Sequence[str]]) -> list[_Places]:
     """Return what may stand at one element of a phrase, each alternative as the words that fit its places."""
-    if match["group"] is not None:
-        written = match["group"].split("|")
-    else:
-        written = [match["word"] or f"<{match['list']}>"]
+    written = match["group"].split("|") if match["group"] is not None else [match["word"] or f"<{match['list']}>"]
     found = [places for option in written for places in _option(option, text, lists)]
     return [*found, ()] if match["list_optional"] or match["group_optional"] else found
 
@@ -171,7 +168,7 @@ def _variants(elements: list[list[_Places]], gaps: list[int], text: str) -> Iter
 def _slots(chosen: Sequence[_Places], gaps: Sequence[int]) -> tuple[Slot, ...]:
     slots: list[Slot] = []
     gap = 0
-    for places, gap_before in zip(chosen, gaps):
+    for places, gap_before in zip(chosen, gaps, strict=True):
         gap = max(gap, gap_before)
         for words in places:
             slots.append(Slot(words, gap if slots else 0))
@@ -228,7 +225,7 @@ class PhraseIndex:
         typed = [message[place] for place in places]
         meant = [
             max((score, word) for word, score in t.readings.items() if word in slot.words)[1]
-            for t, slot in zip(typed, phrase.slots)
+            for t, slot in zip(typed, phrase.slots, strict=True)
         ]
         score = _likeness(typed, meant)
         if score < SCORE_MINIMUM:
@@ -264,7 +261,7 @@ class PhraseIndex:
 
 
 def _likeness(typed: Sequence[TypedWord], meant: Sequence[str]) -> float:
-    if all(word.readings[listed] == 100.0 for word, listed in zip(typed, meant)):
+    if all(word.readings[listed] == 100.0 for word, listed in zip(typed, meant, strict=True)):
         return 100.0
     return fuzz.ratio(" ".join(word.text for word in typed), " ".join(meant))
 

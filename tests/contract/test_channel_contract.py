@@ -12,10 +12,11 @@ from bot.messages import InboundMessage, WebhookResponse
 from channels.base import Channel, InboundEvent, SendRequest
 from tests.contract.case import REQUIRED_INBOUND, REQUIRED_SENDS, ChannelKit, InboundCase, SendCase
 from tests.contract.telegram.cases import KIT as TELEGRAM
+from tests.contract.webchat.cases import KIT as WEBCHAT
 from tests.contract.whatsapp.cases import KIT as WHATSAPP
 from tests.support.server import serve
 
-KITS: tuple[ChannelKit, ...] = (WHATSAPP, TELEGRAM)
+KITS: tuple[ChannelKit, ...] = (WHATSAPP, TELEGRAM, WEBCHAT)
 
 _NOWHERE = "http://127.0.0.1:9"
 _SHORT = 6

@@ -137,9 +137,7 @@ async def test_a_forged_webhook_is_refused(world: World) -> None:
     form = world.twilio.message("hola", address="whatsapp:+593990000006")
     async with httpx.AsyncClient() as client:
         unsigned = await client.post(f"{world.programs.url}/webhooks/whatsapp", data=form)
-        forged = await client.post(
-            f"{world.programs.url}/webhooks/whatsapp", data=form, headers={"X-Twilio-Signature": "AAAA"}
-        )
+        forged = await client.post(f"{world.programs.url}/webhooks/whatsapp", data=form, headers={"X-Twilio-Signature": "AAAA"})
         telegram = await client.post(f"{world.programs.url}/webhooks/telegram", json={"update_id": 1})
     assert {unsigned.status_code, forged.status_code, telegram.status_code} <= {401, 403}
     assert world.twilio.sent("whatsapp:+593990000006") == []

@@ -10,7 +10,8 @@ from bot.conversations.turns import LEASE_SECONDS, TurnResult
 from bot.errors import LeaseLost, SendFailed, SendFailure
 from bot.messages import ContactLeft, DeliveryState, DeliveryStatus, OutboundMessage, QuickReply
 from bot.storage.models import Contact, Conversation, Inbound, Outbound
-from bot.storage.upgrade import downgrade_database, is_current, upgrade_database
+from bot.storage.revision import HEAD, is_current
+from bot.storage.upgrade import downgrade_database, newest_revision, upgrade_database
 from tests.support.builders import System, make_inbound
 
 ALL = {"webchat", "whatsapp"}
@@ -23,8 +24,10 @@ def _outbound(system: System) -> list[Outbound]:
 
 def test_migrations_go_up_and_down_and_up_again(empty_database) -> None:
     """Every migration can be applied, taken back, and applied again."""
+    assert not is_current(empty_database)
     upgrade_database(empty_database)
     assert is_current(empty_database)
+    assert newest_revision() == HEAD
     assert downgrade_database(empty_database, "base")[1] == ""
     assert upgrade_database(empty_database)[1] == "0001"
 

@@ -10,7 +10,9 @@ from bot.conversations.turns import Turn, TurnResult, Turns
 from bot.errors import LeaseLost
 from bot.messages import InboundKind, OutboundMessage, QuickReply
 
-LONG_TEXT = "\n\n".join(f"Párrafo {number}. " + "Una frase que se repite hasta llenar la pantalla. " * 12 for number in range(1, 25))
+LONG_TEXT = "\n\n".join(
+    f"Párrafo {number}. " + "Una frase que se repite hasta llenar la pantalla. " * 12 for number in range(1, 25)
+)
 
 
 def echo(turn: Turn) -> list[OutboundMessage]:
@@ -23,7 +25,9 @@ def echo(turn: Turn) -> list[OutboundMessage]:
         return [OutboundMessage(f"Está en {turn.location.latitude:.3f}, {turn.location.longitude:.3f}")]
     word = turn.text.split(" ")[0].lower()
     fixed = {
-        "opciones": [OutboundMessage("¿Qué necesita?", (QuickReply("Pasaporte", "topic:passport"), QuickReply("Visas", "topic:visa")))],
+        "opciones": [
+            OutboundMessage("¿Qué necesita?", (QuickReply("Pasaporte", "topic:passport"), QuickReply("Visas", "topic:visa")))
+        ],
         "largo": [OutboundMessage(LONG_TEXT)],
         "lugar": [OutboundMessage("¿Dónde está?", asks_location=True, location_title="Enviar dónde estoy")],
         "dos": [OutboundMessage("Primera"), OutboundMessage("Segunda")],

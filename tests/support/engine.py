@@ -61,9 +61,7 @@ class EngineConversation:
 
     async def _turn(self, text: str, command: Command | None) -> TurnResult:
         result = await shared_engine().answer_turn(replace(self.turn, text=text), text, command)
-        self.turn = replace(
-            self.turn, engine_state=result.engine_state, locale=result.locale, locale_source=result.locale_source
-        )
+        self.turn = replace(self.turn, engine_state=result.engine_state, locale=result.locale, locale_source=result.locale_source)
         return result
 
 

@@ -47,9 +47,7 @@ class Parts:
     worker: EchoWorker
     clock: Callable[[], datetime]
 
-    def app(
-        self, channels: Sequence[Channel], public_url: str = PUBLIC_URL, checks: Sequence[ReadyCheck] = ()
-    ) -> Starlette:
+    def app(self, channels: Sequence[Channel], public_url: str = PUBLIC_URL, checks: Sequence[ReadyCheck] = ()) -> Starlette:
         """Return a gateway over these parts."""
         return build_app(
             channels={channel.name: channel for channel in channels},

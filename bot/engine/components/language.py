@@ -6,10 +6,14 @@ docs/decisions/0004-language-identification.md.
 
 from __future__ import annotations
 
+import logging
+import random
+import unicodedata
 from typing import Any, Dict, List, Text
 
 import joblib
 import numpy as np
+from numpy.typing import NDArray
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
@@ -17,9 +21,15 @@ from rasa.engine.storage.storage import ModelStorage
 from rasa.shared.nlu.constants import TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
+from scipy.special import softmax
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
+
+logger = logging.getLogger(__name__)
+
+_FILE = "language.joblib"
+_PIECE_WORDS = 4
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=True)
@@ -28,8 +38,8 @@ class LanguageIdentifier(GraphComponent):
 
     @staticmethod
     def get_default_config() -> Dict[Text, Any]:
-        """Return the defaults; `regularisation` is the model's C."""
-        return {"regularisation": 10.0}
+        """Return the defaults; `regularisation` is the model's C, `random_seed` draws the short pieces it also learns."""
+        return {"regularisation": 10.0, "random_seed": 7}
 
     def __init__(self, config: Dict[Text, Any], model_storage: ModelStorage, resource: Resource) -> None:
         self._config = config
@@ -50,12 +60,16 @@ class LanguageIdentifier(GraphComponent):
 
     def train(self, training_data: TrainingData) -> Resource:
         """Fit the model on the examples that carry a locale."""
-        rows = [(str(example.get(TEXT)), locale_of(example)) for example in training_data.intent_examples if locale_of(example)]
+        rows = [(str(example.get(TEXT)), locale_of(example)) for example in training_data.intent_examples]
+        rows = [(text, locale) for text, locale in rows if locale]
         if len({locale for _, locale in rows}) > 1:
             self._model = language_model(self._config["regularisation"])
+            rows = with_pieces(rows, self._config["random_seed"])
             self._model.fit([text for text, _ in rows], [locale for _, locale in rows])
             with self._model_storage.write_to(self._resource) as folder:
-                joblib.dump(self._model, folder / "language.joblib")
+                joblib.dump(self._model, folder / _FILE)
+        else:
+            logger.warning("language_untrained: examples of at least two locales are needed")
         return self._resource
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:
@@ -67,10 +81,8 @@ class LanguageIdentifier(GraphComponent):
         for message in messages:
             text = str(message.get(TEXT) or "")
             if text and self._model is not None:
-                chances = self._model.predict_proba([text])[0]
-                best = int(np.argmax(chances))
-                found = {"locale": str(self._model.classes_[best]), "confidence": float(chances[best])}
-                message.set("language", found, add_to_output=True)
+                locale, confidence = identify(self._model, text)
+                message.set("language", {"locale": locale, "confidence": confidence}, add_to_output=True)
         return messages
 
     @classmethod
@@ -84,8 +96,12 @@ class LanguageIdentifier(GraphComponent):
     ) -> LanguageIdentifier:
         """Load a trained component."""
         component = cls(config, model_storage, resource)
-        with model_storage.read_from(resource) as folder:
-            component._model = joblib.load(folder / "language.joblib")
+        try:
+            with model_storage.read_from(resource) as folder:
+                component._model = joblib.load(folder / _FILE)
+        except (ValueError, FileNotFoundError):
+            # The engine raises ValueError for a component that stored nothing: it was trained on one locale only.
+            logger.warning("language_untrained: the model holds no language identification")
         return component
 
 
@@ -98,4 +114,42 @@ def locale_of(example: Message) -> str:
 def language_model(regularisation: float) -> Pipeline:
     """Return the untrained model."""
     grams = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), lowercase=True, sublinear_tf=True, min_df=2, dtype=np.float32)
-    return Pipeline([("grams", grams), ("classes", LogisticRegression(C=regularisation, max_iter=200))])
+    return Pipeline([("grams", grams), ("classes", LogisticRegression(C=regularisation, max_iter=300, class_weight="balanced"))])
+
+
+def with_pieces(rows: list[tuple[str, str]], seed: int) -> list[tuple[str, str]]:
+    """Add to each example its spelling without accents and one piece of a few words: that is how many people write.
+
+    Args:
+        rows: text and locale.
+    """
+    draw = random.Random(seed)
+    plain = [(bare, locale) for text, locale in rows if (bare := without_accents(text)) != text]
+    pieces = []
+    for text, locale in [*rows, *plain]:
+        words = text.split()
+        size = draw.randint(1, _PIECE_WORDS)
+        if len(words) > size:
+            start = draw.randint(0, len(words) - size)
+            pieces.append((" ".join(words[start : start + size]), locale))
+    return [*rows, *plain, *pieces]
+
+
+def without_accents(text: str) -> str:
+    """Return a text with its letters bare: "señor" is "senor"."""
+    return "".join(char for char in unicodedata.normalize("NFD", text) if not unicodedata.combining(char))
+
+
+def identify(model: Pipeline, text: str) -> tuple[str, float]:
+    """Return the likeliest locale of a text and its probability; a text without any letter proves nothing: 0.0."""
+    classes = model.named_steps["classes"]
+    if len(classes.classes_) > 2:
+        # The same as `predict_proba` for several classes, without its checks of the input: half the time.
+        grams = model.named_steps["grams"].transform([text])
+        scores: NDArray[np.float64] = np.asarray(grams @ classes.coef_.T)[0] + classes.intercept_
+        chances = softmax(scores)
+    else:
+        chances = model.predict_proba([text])[0]
+    best = int(np.argmax(chances))
+    has_letters = any(char.isalpha() for char in text)
+    return str(classes.classes_[best]), float(chances[best]) if has_letters else 0.0

@@ -24,7 +24,13 @@ def test_read_command_when_it_is_none(raw: str) -> None:
 
 @pytest.mark.parametrize(
     ("typed", "text"),
-    [("/restart", "restart"), ('/greet{"x": 1}', 'greet{"x": 1}'), ("  //menu", "menu"), ("/ /x", "x"), ("hola / adiós", "hola / adiós")],
+    [
+        ("/restart", "restart"),
+        ('/greet{"x": 1}', 'greet{"x": 1}'),
+        ("  //menu", "menu"),
+        ("/ /x", "x"),
+        ("hola / adiós", "hola / adiós"),
+    ],
 )
 def test_engine_text_when_a_contact_types_a_slash(typed: str, text: str) -> None:
     """Typed text never begins with the engine's command sign."""

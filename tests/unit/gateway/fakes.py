@@ -34,7 +34,9 @@ class FakeChannel(Channel):
 
     def __init__(self, name: str = "fake", limits: ChannelLimits | None = None) -> None:
         self.name = name
-        self.limits = limits or ChannelLimits(text=100, text_with_choices=100, buttons=3, button_title=20, messages_per_second=1000)
+        self.limits = limits or ChannelLimits(
+            text=100, text_with_choices=100, buttons=3, button_title=20, messages_per_second=1000
+        )
         self.sent: list[tuple[str, str]] = []
         self.seen: list[WebhookRequest] = []
         self.failures: list[Exception] = []

@@ -53,7 +53,7 @@ def stream(client: httpx.Client, count: int, after: int = 0, headers: dict[str, 
         lines = answer.iter_lines()
         while len(replies) < count:
             line = next(lines)
-            if line.startswith("data: {\"id\""):
+            if line.startswith('data: {"id"'):
                 replies.append(json.loads(line[6:]))
     return replies
 
@@ -214,11 +214,15 @@ def test_reply_is_not_kept_when_the_contact_forgot_meanwhile(parts: Parts, brows
     assert states(parts) == []
 
 
-@pytest.mark.parametrize("headers", [{"sec-fetch-site": "cross-site"}, {"content-type": "text/plain"}], ids=["other site", "form"])
+@pytest.mark.parametrize(
+    "headers", [{"sec-fetch-site": "cross-site"}, {"content-type": "text/plain"}], ids=["other site", "form"]
+)
 def test_forgetting_is_refused_when_another_site_asks(parts: Parts, browser: httpx.Client, headers: dict[str, str]) -> None:
     """Nobody can make a browser forget from outside."""
     say(browser, "hola")
-    assert browser.post("/webchat/forget", content=b"{}", headers={"content-type": "application/json", **headers}).status_code in (403, 415)
+    assert browser.post(
+        "/webchat/forget", content=b"{}", headers={"content-type": "application/json", **headers}
+    ).status_code in (403, 415)
     assert len(browser.get("/webchat/history").json()["entries"]) == 1
 
 

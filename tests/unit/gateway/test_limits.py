@@ -28,7 +28,12 @@ def make_app(max_bytes: int = 1000, seconds: float = 0.3) -> BodyLimit:
 
 @pytest.mark.parametrize(
     ("size", "status", "text"),
-    [(0, 200, "0"), (1000, 200, "1000"), (1001, 413, '{"error":"body_too_large"}'), (3_000_000, 413, '{"error":"body_too_large"}')],
+    [
+        (0, 200, "0"),
+        (1000, 200, "1000"),
+        (1001, 413, '{"error":"body_too_large"}'),
+        (3_000_000, 413, '{"error":"body_too_large"}'),
+    ],
 )
 def test_body_is_refused_when_it_is_too_large(size: int, status: int, text: str) -> None:
     """A body up to the limit arrives whole, a larger one is refused."""

@@ -121,9 +121,7 @@ async def test_only_the_rest_is_sent_when_a_part_has_failed(
     assert [text for _, text in channel.sent] == ["uno", "dos", "tres"]
 
 
-async def test_fallback_is_used_once_when_a_template_is_refused(
-    clocked: Parts, channel: FakeChannel, loop: SendingLoop
-) -> None:
+async def test_fallback_is_used_once_when_a_template_is_refused(clocked: Parts, channel: FakeChannel, loop: SendingLoop) -> None:
     """Refused buttons lead to the plain form at once, and a second refusal is visible and final."""
     (outbound_id,) = reply(clocked, "ana", "elija")
     channel.failures = [SendFailed(SendFailure.TEMPLATE_REFUSED, "63016")]
@@ -169,9 +167,7 @@ async def test_fault_is_visible_and_retried_when_a_channel_breaks(
     assert row(clocked, outbound_id).state == "queued"
 
 
-async def test_reply_is_given_up_when_it_was_tried_often(
-    clocked: Parts, channel: FakeChannel, loop: SendingLoop
-) -> None:
+async def test_reply_is_given_up_when_it_was_tried_often(clocked: Parts, channel: FakeChannel, loop: SendingLoop) -> None:
     """After the last try the reply is failed with its reason, and what waits behind it goes out."""
     first, second = reply(clocked, "ana", "uno", "dos")
     with clocked.database.transaction() as session:

@@ -57,9 +57,7 @@ async def test_calls_share_a_commit_when_they_come_together(writer: InboxWriter,
 async def test_others_are_stored_when_one_call_is_broken(writer: InboxWriter, inbox: CountingInbox) -> None:
     """Only the broken call fails."""
     texts = ["a", "poison", "b"]
-    results = await asyncio.gather(
-        *(writer.store([message("ana", text, text)]) for text in texts), return_exceptions=True
-    )
+    results = await asyncio.gather(*(writer.store([message("ana", text, text)]) for text in texts), return_exceptions=True)
     assert [type(result) for result in results] == [type(None), ValueError, type(None)]
     assert inbox.texts == ["a", "b"]
 

@@ -42,7 +42,9 @@ def test_repeat_is_acknowledged_and_dropped_when_it_comes_again(parts: Parts, ch
 def test_url_is_the_public_one_when_the_caller_names_another_host(parts: Parts, channel: FakeChannel) -> None:
     """Signatures are checked over the operator's address with the raw path and query, whatever the Host header says."""
     with serve(parts.app([channel])) as url:
-        httpx.post(f"{url}{PATH}?a=%20b&c", content=b"ana:1:x", headers={**RIGHT, "host": "evil.example", "x-forwarded-host": "evil"})
+        httpx.post(
+            f"{url}{PATH}?a=%20b&c", content=b"ana:1:x", headers={**RIGHT, "host": "evil.example", "x-forwarded-host": "evil"}
+        )
     (seen,) = channel.seen
     assert (seen.url, seen.path) == (f"{PUBLIC_URL}{PATH}?a=%20b&c", PATH)
 
@@ -84,7 +86,9 @@ def test_caller_is_asked_to_come_again_when_the_database_is_gone(parts: Parts, c
     ("method", "path", "status"),
     [("GET", PATH, 405), ("POST", "/nowhere", 404), ("PUT", "/webchat/messages", 405), ("POST", "/webchat/", 405)],
 )
-def test_call_is_refused_when_there_is_no_such_route(parts: Parts, channel: FakeChannel, method: str, path: str, status: int) -> None:
+def test_call_is_refused_when_there_is_no_such_route(
+    parts: Parts, channel: FakeChannel, method: str, path: str, status: int
+) -> None:
     """What we do not offer is refused plainly, with the security headers."""
     with serve(parts.app([channel, make_webchat()])) as url:
         answer = httpx.request(method, url + path)

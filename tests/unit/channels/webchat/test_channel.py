@@ -44,7 +44,9 @@ def test_message_has_the_cookie_s_address_when_the_page_calls() -> None:
     [
         pytest.param({"sec-fetch-site": "cross-site"}, 403, "origin_foreign", id="other site"),
         pytest.param({"sec-fetch-site": "same-site"}, 403, "origin_foreign", id="neighbouring site"),
-        pytest.param({"sec-fetch-site": "", "origin": "https://evil.example"}, 403, "origin_foreign", id="old browser, other site"),
+        pytest.param(
+            {"sec-fetch-site": "", "origin": "https://evil.example"}, 403, "origin_foreign", id="old browser, other site"
+        ),
         pytest.param({"sec-fetch-site": "", "origin": ""}, 403, "origin_foreign", id="no word of an origin"),
         pytest.param({"content-type": "text/plain"}, 415, "content_type_unexpected", id="a form's content type"),
         pytest.param({"cookie": ""}, 401, "cookie_missing", id="no cookie"),
