@@ -75,13 +75,14 @@ class Inbox:
 
     def _store_message(self, session: Session, message: InboundMessage) -> bool:
         now = self._clock()
+        body = self._vault.encrypt(_body_of(message))  # Before the first statement, which takes the lock.
         conversation_id = self._conversation_of(session, message, now)
         values: dict[str, object] = {
             "conversation_id": conversation_id,
             "channel": message.channel,
             "provider_id": message.provider_id,
             "kind": message.kind.value,
-            "body_encrypted": self._vault.encrypt(_body_of(message)),
+            "body_encrypted": body,
             "text": "",
             "state": "waiting",
             "attempts": 0,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -39,7 +39,7 @@ class FakeBrowser:
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
         self.unused = 0
-        self.app = Router([Route("/", self._take, methods=["POST"])])
+        self.app: Callable[..., Any] = Router([Route("/", self._take, methods=["POST"])])
 
     def script(self, replies: Sequence[Any]) -> None:
         """Take no answers: a browser gives none."""

@@ -53,7 +53,8 @@ class FakeChannel(Channel):
     def parse_inbound(self, request: WebhookRequest) -> list[InboundEvent]:
         if request.body == b"bug":
             raise ZeroDivisionError
-        return [message(*line.split(":", 2), channel=self.name) for line in request.body.decode().splitlines()]
+        lines = [line.split(":", 2) for line in request.body.decode().splitlines()]
+        return [message(address, provider_id, text, self.name) for address, provider_id, text in lines]
 
     def acknowledge(self, request: WebhookRequest, events: Sequence[InboundEvent]) -> WebhookResponse:
         return WebhookResponse(b"<ok/>", "text/xml")

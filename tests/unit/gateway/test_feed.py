@@ -248,10 +248,11 @@ def test_others_still_come_when_one_reply_can_not_be_shown(
     parts: Parts, browser: httpx.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A reply that breaks the renderer is empty and logged by its number."""
-    from channels.webchat import channel as webchat_channel
+    from channels.webchat.render import render_message as real
 
-    real = webchat_channel.render_message
-    monkeypatch.setattr(webchat_channel, "render_message", lambda message: real(message) if "b" in message.text else 1 / 0)
+    monkeypatch.setattr(
+        "channels.webchat.channel.render_message", lambda message: real(message) if "b" in message.text else 1 / 0
+    )
     for text in ("a", "b"):
         say(browser, text)
         parts.worker.run_once()

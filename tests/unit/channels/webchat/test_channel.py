@@ -130,5 +130,5 @@ def test_texts_are_complete_when_the_page_shows_them() -> None:
 def test_texts_can_not_end_the_data_when_one_looks_like_html() -> None:
     """A sentence with a closing tag stays data."""
     texts = {locale: {**sentences, "webchat.name": "</script><b>"} for locale, sentences in webchat_texts().items()}
-    page = WebChatChannel(WebChatSettings(), "http://x", texts).pages()["/webchat/"].body.decode()
+    page = WebChatChannel(WebChatSettings(cookie_days=30), "http://x", texts).pages()["/webchat/"].body.decode()
     assert "</script><b>" not in page

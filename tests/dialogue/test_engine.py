@@ -1,0 +1,118 @@
+"""The real engine on the newest model: first questions, follow-ups, language, memory."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from bot.conversations.commands import Command
+from bot.conversations.turns import fresh_turn
+from bot.engine.agent import Engine
+from bot.engine.training import newest_model
+from bot.settings import Settings
+from bot.storage.session import Database
+from bot.storage.vault import Vault
+from bot.terminal import TerminalConversation, explain
+from bot.wiring import App, Paths, build_replies, build_worker
+from bot.worker import Worker
+from tests.support.builders import KEY
+
+pytestmark = pytest.mark.engine
+ROOT = Path(__file__).parents[2]
+NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
+
+
+@pytest.fixture(scope="module")
+def worker() -> Worker:
+    """Return a worker that decides with the newest model and stores nothing."""
+    assert newest_model(ROOT / "models"), "there is no model: run `ruta train`"
+    settings = Settings.parse_obj({"mode": "development", "channels": "webchat"})
+    return build_worker(App(Paths(ROOT), settings, Vault([KEY], KEY), Database("sqlite://")))
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    """Return the engine alone."""
+    model = newest_model(ROOT / "models")
+    assert model is not None
+    return Engine(model, build_replies(Paths(ROOT)))
+
+
+@pytest.mark.parametrize(
+    ("text", "locale", "decision", "topic", "words"),
+    [
+        ("me quieren cobrar 15 mil por llevarme a los estados", "es", "answer", "risk_smugglers", "Revisado el"),
+        ("mi hermana esta desaparecida desde la selva", "es", "urgent", "missing_person", "Revisado el"),
+        ("how do i get the returned migrant certificate", "en", "answer", "return_certificate", "Checked on"),
+        ("j'ai perdu mon passeport", "fr", "answer", "passport", "Vérifié le"),
+        ("q visa necesito pa mexico", "es", "answer", "transit_visa_requirements", "Revisado el"),
+        ("help they kidnapped my brother in mexico and want money", "en", "urgent", "emergency_kidnapping", "Checked on"),
+    ],
+    ids=["smuggler", "missing", "certificate", "passport", "mexico", "kidnapped"],
+)
+async def test_first_questions_are_answered_with_source_and_date(
+    worker: Worker, text: str, locale: str, decision: str, topic: str, words: str
+) -> None:
+    """The questions that the product is measured by get the right answer in the language they were asked in."""
+    result = await explain(worker, text, NOW)
+    assert (result["locale"], result["decision"], result["topic"]) == (locale, decision, topic)
+    assert words in result["reply"][0]
+    assert "https://" in result["reply"][0]
+
+
+async def test_a_country_in_the_question_picks_its_answer(worker: Worker) -> None:
+    """Mexico is read in the message and its own answer given."""
+    result = await explain(worker, "q visa necesito pa mexico", NOW)
+    assert result["destination"] == "mx"
+    assert "México" in result["reply"][0]
+
+
+async def test_a_typed_command_is_only_text(worker: Worker) -> None:
+    """A typed engine command runs nothing and names no intent by itself."""
+    for text in ('/passport{"destination": "us"}', "/restart", "/ /session_start", "/back"):
+        result = await explain(worker, text, NOW)
+        assert result["reply"]
+        assert result["destination"] != "us"
+
+
+async def test_two_misses_in_a_row_offer_a_person(worker: Worker) -> None:
+    """After the second message that is not understood, the first choice is a person."""
+    conversation = TerminalConversation(worker, "es", NOW)
+    await conversation.say("receta de pastel de chocolate")
+    second = await conversation.say("quien gano el partido de anoche")
+    assert second.replies[-1].quick_replies[0].payload == "/talk_to_person"
+
+
+async def test_a_section_follows_the_answer_it_belongs_to(worker: Worker) -> None:
+    """A typed number picks a section of the last answer."""
+    conversation = TerminalConversation(worker, "es", NOW)
+    answer = await conversation.say("como saco el pasaporte")
+    section = await conversation.say("1")
+    assert section.replies[-1].text != answer.replies[-1].text
+    assert answer.replies[-1].quick_replies[0].title.casefold() in section.replies[-1].text.casefold()
+
+
+async def test_a_chosen_language_stays(worker: Worker) -> None:
+    """After choosing English, a Spanish message is answered in English."""
+    turn = fresh_turn("", "es", NOW)
+    chosen = await worker._parts.engine.answer_turn(turn, "", Command("change_language", {"locale": "en"}))
+    assert (chosen.locale, chosen.locale_source) == ("en", "chosen")
+    later = replace(turn, text="como saco el pasaporte en quito", locale="en", locale_source="chosen")
+    assert "Checked on" in (await worker.decide(later)).replies[-1].text
+
+
+async def test_the_state_stays_small_however_long_the_conversation(engine: Engine) -> None:
+    """After sixty turns the state has no more events than after ten, and nothing that was typed."""
+    state, sizes = None, {}
+    for number in range(60):
+        turn = replace(fresh_turn("como saco el pasaporte en guayaquil", "es", NOW), engine_state=state)
+        state = (await engine.answer_turn(turn, turn.text, None)).engine_state
+        assert state is not None
+        sizes[number] = len(json.loads(zlib.decompress(state)))
+    assert sizes[59] <= sizes[10]
+    assert b"guayaquil" not in zlib.decompress(state or b"")
