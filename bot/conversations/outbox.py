@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Executable, Row, bindparam, case, create_engine, func, insert, select, update
+from sqlalchemy import ColumnElement, Executable, Row, bindparam, case, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from bot.errors import SendFailed
@@ -66,7 +66,6 @@ class Outbox:
 
     def __init__(self, database: Database, vault: Vault, clock: Callable[[], datetime]) -> None:
         self._database = database
-        self._reading = _reading_engine(database)
         self._vault = vault
         self._clock = clock
 
@@ -92,8 +91,8 @@ class Outbox:
 
     def has_due(self, channels: set[str]) -> bool:
         """Tell whether `take_due` may find something, without the lock that it takes: most looks find nothing."""
-        with self._reading.connect() as connection:
-            return connection.execute(_any_due(), {"channels": list(channels), "now": self._clock()}).first() is not None
+        with self._database.reading() as session:
+            return session.execute(_any_due(), {"channels": list(channels), "now": self._clock()}).first() is not None
 
     def take_due(self, channels: set[str], limit: int) -> list[Sending]:
         """Mark the next due reply of each conversation as being sent, and return them.
@@ -168,11 +167,6 @@ class Outbox:
             last_inbound_at=row.last_inbound_at,
             stopped_reason=row.stopped_reason,
         )
-
-
-def _reading_engine(database: Database) -> Engine:
-    """Return an engine whose queries take no lock: on SQLite every transaction of the main one takes the only write lock."""
-    return create_engine(database.engine.url) if database.engine.dialect.name == "sqlite" else database.engine
 
 
 # The statements below are built once, because building them took most of the time in which the lock was held.

@@ -119,12 +119,12 @@ class Turns:
         """Take the conversation that has waited longest and return its first waiting message; None when none waits."""
         now = self._clock()
         free = or_(Conversation.lease_until.is_(None), Conversation.lease_until < now)
+        waiting = (Conversation.waiting_since.is_not(None), free)
+        with self._database.reading() as session:  # An idle worker must not take the one write lock of SQLite.
+            if session.scalar(select(Conversation.id).where(*waiting).limit(1)) is None:
+                return None
         query = (
-            select(Conversation)
-            .where(Conversation.waiting_since.is_not(None), free)
-            .order_by(Conversation.waiting_since)
-            .limit(1)
-            .with_for_update(skip_locked=True)
+            select(Conversation).where(*waiting).order_by(Conversation.waiting_since).limit(1).with_for_update(skip_locked=True)
         )
         with self._database.transaction() as session:
             conversation = session.scalar(query)

@@ -25,11 +25,18 @@ class Database:
     def __init__(self, url: str) -> None:
         self.engine = _create_engine(url)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._readers = sessionmaker(self.engine.execution_options(is_reading=True))
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """Yield a session that commits at the end, or rolls back when an error passes through."""
         with self._sessions.begin() as session:
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Yield a session that only reads; on SQLite it takes no lock, so it never waits for a writer nor holds one up."""
+        with self._readers() as session:
             yield session
 
     def check(self) -> None:
@@ -64,4 +71,5 @@ def _set_up_sqlite(connection: sqlite3.Connection, record: Any) -> None:
 
 def _begin_immediate(connection: Connection) -> None:
     # A transaction that starts as a reader and then writes can fail as busy at once; taking the lock first waits instead.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    is_reading = connection.get_execution_options().get("is_reading", False)
+    connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
