@@ -148,7 +148,8 @@ def test_stream_is_refused_when_a_contact_opens_too_many(browser: httpx.Client, 
     """The page polls instead, so one browser can not use up the gateway."""
     monkeypatch.setattr(gateway_feed, "MOST_STREAMS_OF_ONE", 1)
     with browser.stream("GET", "/webchat/events") as first:
-        next(first.iter_lines())
+        lines = first.iter_lines()  # Kept: a reader that is dropped closes its stream.
+        assert next(lines) == "retry: 2000"
         assert browser.get("/webchat/events").status_code == 503
         assert browser.get("/webchat/poll").status_code == 200
 
