@@ -1,7 +1,8 @@
 """Classify a message into one of the catalogue's intents, with probabilities that can be trusted.
 
 A linear support vector machine on word and character n-grams of the folded text. Its scores become probabilities by one
-temperature, fitted on predictions for examples that the model did not see. Why this and not DIET: docs/decisions/0003-classifier.md.
+temperature, fitted on predictions for examples that the model did not see. Why this and not DIET:
+docs/decisions/0003-classifier.md.
 """
 
 from __future__ import annotations
