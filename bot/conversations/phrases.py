@@ -199,18 +199,14 @@ class PhraseIndex:
                 self._anchored.setdefault(word, []).append((phrase, anchor))
         self.words = frozenset(uses)
 
-    def find(self, message: Sequence[TypedWord], is_whole: bool = False) -> list[Hit]:
-        """Return every phrase that stands in the message.
-
-        Args:
-            is_whole: a phrase counts only when it is all the message says.
-        """
+    def find(self, message: Sequence[TypedWord]) -> list[Hit]:
+        """Return every phrase that stands in the message."""
         hits = []
         for position, typed in enumerate(message):
             for word in typed.readings:
                 for phrase, anchor in self._anchored.get(word, ()):
                     hit = self._check(message, position, phrase, anchor)
-                    if hit and (not is_whole or (hit.first == 0 and hit.last == len(message) - 1)):
+                    if hit:
                         hits.append(hit)
         return hits
 

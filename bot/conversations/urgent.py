@@ -93,15 +93,19 @@ class UrgentPhrases:
         """
         message = read_message(split_words(text)[:MOST_WORDS], self._lexicon)
         hits = self._phrases.find(message)
-        hits += self._alone.find(self._bare(message), is_whole=True)
+        hits += self._all_said(message)
         if not hits:
             return None
         hits = self._still_urgent(message, hits)
         best = max(hits, key=lambda hit: (hit.letters, hit.score), default=None)
         return _match(best) if best else None
 
-    def _bare(self, message: Sequence[TypedWord]) -> list[TypedWord]:
-        return [typed for typed in message if typed.text not in self._fillers]
+    def _all_said(self, message: Sequence[TypedWord]) -> list[Hit]:
+        """Return the hits of `alone` phrases when the message says nothing else, but for fillers."""
+        hits = self._alone.find(message)
+        covered = {position for hit in hits for position in range(hit.first, hit.last + 1)}
+        others = (typed for position, typed in enumerate(message) if position not in covered)
+        return hits if all(typed.text in self._fillers for typed in others) else []
 
     def _still_urgent(self, message: Sequence[TypedWord], hits: list[Hit]) -> list[Hit]:
         """Drop what an `unless` phrase nearby tells to be past, feared or asked about in general."""
