@@ -15,7 +15,7 @@ from bot.content.model import SECTIONS
 
 Extracted = tuple[int, None, str, list[str]]
 _PAGE_KEY = re.compile(
-    r"data-label=\"([a-z_]+)\""
+    r"data-(?:label|placeholder)=\"([a-z_]+)\""
     r"|webchat\.([a-z_]+)"
     r"|\b(?:text|say|makeHeard)\(\"([a-z_]+)\""
     r"|(?:mark|settle)\(\w+, \"([a-z_]+)\""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-import yaml
 from cryptography.fernet import Fernet
 from starlette.applications import Starlette
 
@@ -74,13 +73,8 @@ def make_parts(folder: Path, clock: Callable[[], datetime] = utc_now) -> Parts:
 
 def webchat_texts() -> Mapping[str, Mapping[str, str]]:
     """Return the page's sentences in all languages."""
-    brief = Path("/work/brief/webchat_texts.yml")
     catalogues = Catalogues(ROOT / "locales")
-    rows = yaml.safe_load(brief.read_text(encoding="utf-8")) if brief.exists() else {}
-    return {
-        locale: {**catalogues.with_prefix(locale, "webchat."), **{key: row[locale] for key, row in rows.items()}}
-        for locale in LOCALES
-    }
+    return {locale: catalogues.with_prefix(locale, "webchat.") for locale in LOCALES}
 
 
 def make_webchat(public_url: str = PUBLIC_URL) -> WebChatChannel:
