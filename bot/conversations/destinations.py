@@ -134,9 +134,16 @@ class Destinations:
             name = self._names.get(key)
             if name is None or not self._counts(text, words, position, size, name):
                 continue
+            if words[position].text in self._articles and self._is_outreached(text, words, position, size):
+                return 1, None
             hint = Hint.PEOPLE if name.is_people else self._hint(words, position)
             return size, FoundDestination(name.value, span[0].start, span[-1].end, confidence, hint)
         return 1, None
+
+    def _is_outreached(self, text: str, words: Sequence[Word], position: int, size: int) -> bool:
+        """Tell whether a name that begins after the article says more: "los (Estados Unidos)" rather than "los Estados"."""
+        inner, destination = self._at(text, words, position + 1)
+        return destination is not None and 1 + inner > size
 
     def _key(self, text: str, span: Sequence[Word]) -> tuple[tuple[str, ...], float]:
         """Return the listed name that some words stand for, and how sure that is; an empty name when they stand for none."""
