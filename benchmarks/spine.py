@@ -32,6 +32,7 @@ from rich.table import Table
 from benchmarks.examples import read_training_examples
 from benchmarks.load import Letters, NotedCalls, Posted, make_twilio, post_at_rate, post_burst
 from benchmarks.peers import bare_server, commit_seconds
+from bot.logs import set_up_logging
 from tests.support.fake_twilio import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, SENDER, FakeTwilio
 from tests.support.programs import ROOT, Programs, run_programs
 from tests.support.server import serve
@@ -317,6 +318,7 @@ def main(
 
     Takes about two minutes and a trained model (`ruta train`). Nothing leaves this machine, and nothing stays.
     """
+    set_up_logging("WARNING")
     plan = Plan(rate, seconds, conversations, waiting, seed)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -50,14 +51,12 @@ class Supervisor:
         """
         program = _Program(name, arguments, _spawn(arguments))
         self._programs.append(program)
-        output = program.process.stdout
-        deadline = time.monotonic() + READY_SECONDS
-        while output is not None and time.monotonic() < deadline:
-            line = output.readline()
-            if line.strip() == READY_LINE:
+        try:
+            if _becomes_ready(program.process):
                 return
-            if not line:
-                break
+        except BaseException:  # Ctrl-C while the engine loads: the programs have sessions of their own and would stay.
+            self.stop()
+            raise
         self.stop()
         raise StartFailed(f"the {name} did not become ready; its lines above say why")
 
@@ -93,6 +92,16 @@ class Supervisor:
             report(f"the {program.name} ended with code {program.process.returncode}; starting it again in {wait:.0f} s")
         elif now >= program.restart_at:
             program.process, program.restart_at = _spawn(program.arguments), 0.0
+
+
+def _becomes_ready(process: subprocess.Popen[str]) -> bool:
+    # Reading a line waits for ever when nothing comes; ending the program ends the wait.
+    timer = threading.Timer(READY_SECONDS, process.kill)
+    timer.start()
+    try:
+        return any(line.strip() == READY_LINE for line in iter(process.stdout.readline, "")) if process.stdout else False
+    finally:
+        timer.cancel()
 
 
 def _spawn(arguments: list[str]) -> subprocess.Popen[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from bot.conversations.turns import OfferedChoice, Turn, TurnResult, fresh_turn
 from bot.errors import RutaError
+from bot.i18n import match_locale
 from bot.markup import plain_text
 from bot.messages import OutboundMessage
 from bot.worker import Worker
@@ -21,7 +22,7 @@ class TerminalConversation:
 
     def __init__(self, worker: Worker, locale: str, now: datetime) -> None:
         self._worker = worker
-        self._turn: Turn = fresh_turn("", locale, now)
+        self._turn: Turn = fresh_turn("", match_locale(locale), now)
 
     async def say(self, text: str) -> TurnResult:
         """Return what a typed text gets; a number names one of the last choices."""
@@ -53,7 +54,7 @@ async def explain(worker: Worker, line: str, now: datetime) -> dict[str, Any]:
     """
     text, locale = _read_line(line)
     started = time.perf_counter()
-    result = await worker.decide(fresh_turn(text, locale, now))
+    result = await worker.decide(fresh_turn(text, match_locale(locale), now))
     return {
         "locale": result.locale,
         "ranking": [{"topic": topic, "confidence": round(chance, 4)} for topic, chance in result.trace.ranking],

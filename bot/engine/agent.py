@@ -8,6 +8,7 @@ from typing import Any
 
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import OutputChannel, UserMessage
+from rasa.shared.constants import DEFAULT_NLU_FALLBACK_INTENT_NAME
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from bot.content.model import Kind
@@ -57,6 +58,7 @@ class Engine:
             self._agent = Agent.load(model, generator=ContentNlg(replies=replies), tracker_store=self._store)
         if self._agent.processor is None:
             raise EngineError(f"{model}: the model cannot be loaded; run `ruta train`")
+        self._intents = frozenset(self._agent.processor.domain.intents)
 
     async def answer_turn(self, turn: Turn, text: str, command: Command | None) -> TurnResult:
         """Return replies, new state and trace for one message.
@@ -84,7 +86,9 @@ class Engine:
         if command.is_from_words and self._agent.processor:
             read = await self._agent.processor.parse_message(UserMessage(text=engine_text(text)))
         entities = [{"entity": name, "value": value, "start": 0, "end": 0} for name, value in command.entities.items()]
-        intent = {"name": command.intent, "confidence": 1.0}
+        # A button may outlive its topic, or be newer than the model; without a rule the engine would repeat itself ten times.
+        name = command.intent if command.intent in self._intents else DEFAULT_NLU_FALLBACK_INTENT_NAME
+        intent = {"name": name, "confidence": 1.0}
         return {**read, "intent": intent, "intent_ranking": [intent], "entities": [*read["entities"], *entities], "decision": {}}
 
     def _trace(self, tracker: DialogueStateTracker) -> Trace:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,56 @@ def test_the_template_is_current() -> None:
     with (ROOT / "locales" / "messages.pot").open("rb") as file:
         template = {str(message.id) for message in read_po(file) if message.id}
     assert template == set(extracted_keys(ROOT))
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_nothing_is_empty_draft_or_left_over(locale: str) -> None:
+    """The files themselves hold no draft, no empty text and no entry that was commented out."""
+    with (ROOT / "locales" / locale / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        catalogue = read_po(file, locale=locale)
+    messages = [message for message in catalogue if message.id]
+    assert len(messages) > 80
+    assert [message.id for message in messages if message.fuzzy or not str(message.string).strip()] == []
+    assert list(catalogue.obsolete) == []
+
+
+def test_emergency_sentences_keep_their_number_in_every_language() -> None:
+    """Where the Spanish sentence has a telephone number or a name of ours, every translation has it too."""
+    texts = Catalogues(ROOT / "locales")
+    keys = [key for key in extracted_keys(ROOT) if re.search(r"\d{3}|Ruta Segura", texts.text("es", key))]
+    assert "reply.engine_failed" in keys
+    for key in keys:
+        for found in re.findall(r"\d{3,}|Ruta Segura", texts.text("es", key)):
+            assert [locale for locale in LOCALES if found not in texts.text(locale, key)] == [], key
+
+
+BREAKS = [
+    pytest.param('msgid "choices.menu"\nmsgstr ".*"', "", "key_missing", id="missing"),
+    pytest.param('msgid "choices.menu"\nmsgstr ".*"', 'msgid "choices.menu"\nmsgstr ""', "key_empty", id="empty"),
+    pytest.param('msgid "choices.menu"', '#, fuzzy\nmsgid "choices.menu"', "key_fuzzy", id="draft"),
+    pytest.param('msgid "choices.menu"', 'msgid "choices.old"\nmsgstr "x"\n\nmsgid "choices.menu"', "key_unused", id="left over"),
+    pytest.param(r"\{language\}", "{langue}", "placeholders", id="placeholder renamed"),
+    pytest.param('msgid "choices.menu"\nmsgstr ".*"', f'msgid "choices.menu"\nmsgstr "{"x" * 21}"', "too_long", id="too long"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "code"), BREAKS)
+def test_a_fault_is_found_and_named(old: str, new: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One fault in one catalogue is one problem, with its file and its code."""
+    shutil.copytree(ROOT / "locales", tmp_path / "locales")
+    path = tmp_path / "locales" / "fr" / "LC_MESSAGES" / "messages.po"
+    text = path.read_text(encoding="utf-8")
+    broken = re.sub(old, new, text, count=1)
+    assert broken != text
+    path.write_text(broken, encoding="utf-8")
+    used = _used()
+    monkeypatch.setattr("bot.locale_checks.extracted_keys", lambda root: used)
+    assert [(problem.path, problem.code) for problem in check_catalogues(tmp_path)] == [(path, code)]
+
+
+@lru_cache(maxsize=1)
+def _used() -> dict[str, str]:
+    return extracted_keys(ROOT)
 
 
 @pytest.mark.parametrize("locale", LOCALES)

@@ -123,16 +123,15 @@ def test_the_table_of_kinds_is_whole(empty_database: object) -> None:
     assert {kind for kind, _, _ in KINDS} == set(InboundKind)
 
 
-@pytest.mark.parametrize("locale", LOCALES)
 @pytest.mark.parametrize(("kind", "fields", "key"), KINDS, ids=[kind.value for kind, _, _ in KINDS])
-async def test_every_kind_gets_a_reply_when_it_comes(
-    desk: Desk, kind: InboundKind, fields: dict[str, object], key: str, locale: str
-) -> None:
+async def test_every_kind_gets_a_reply_when_it_comes(desk: Desk, kind: InboundKind, fields: dict[str, object], key: str) -> None:
     """Whatever is sent is answered once, in the contact's language, by the engine or by a fixed sentence."""
-    (reply,) = await desk.gets(**{"kind": kind, "locale_hint": locale, **fields})  # type: ignore[arg-type]
-    assert reply.text == (TEXTS.text(locale, key) if key else "la respuesta")
-    assert desk.inbound()[0].state == "done"
-    assert len(desk.engine.asked) == (0 if key else 1)
+    for locale in LOCALES:
+        given: dict[str, object] = {"kind": kind, "locale_hint": locale, "address": locale, **fields}
+        (reply,) = await desk.gets(**given)  # type: ignore[arg-type]
+        assert reply.text == (TEXTS.text(locale, key) if key else "la respuesta")
+    assert {row.state for row in desk.inbound()} == {"done"}
+    assert len(desk.engine.asked) == (0 if key else len(LOCALES))
 
 
 @pytest.mark.parametrize(
@@ -187,23 +186,23 @@ TROUBLES = [
 ]
 
 
-@pytest.mark.parametrize("locale", LOCALES)
 @pytest.mark.parametrize(("trouble", "code"), TROUBLES)
 async def test_a_failing_engine_still_gives_a_sentence(
-    desk: Desk, trouble: Callable[[], object], code: str, locale: str, caplog: pytest.LogCaptureFixture
+    desk: Desk, trouble: Callable[[], object], code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The person gets a plain sentence with the emergency number in their language; the message waits for staff."""
     desk.engine.trouble = trouble
-    (reply,) = await desk.gets("estoy en Tapachula, cédula 1710034065", locale_hint=locale)
-    assert reply.text == TEXTS.text(locale, "reply.engine_failed")
-    assert "911" in reply.text
-    (letter,) = desk.inbound()
-    assert (letter.state, letter.error_code) == ("dead", code)
-    assert letter.text == "estoy en Tapachula, cédula [cédula]"
-    assert letter.body_encrypted is not None
-    assert b"Tapachula" not in letter.body_encrypted
-    assert "1710034065" in desk.system.vault.decrypt(letter.body_encrypted)
-    assert f"code={code}" in caplog.text
+    for locale in LOCALES:
+        (reply,) = await desk.gets("estoy en Tapachula, cédula 1710034065", locale_hint=locale, address=locale)
+        assert reply.text == TEXTS.text(locale, "reply.engine_failed")
+        assert "911" in reply.text
+    for letter in desk.inbound():
+        assert (letter.state, letter.error_code) == ("dead", code)
+        assert letter.text == "estoy en Tapachula, cédula [cédula]"
+        assert letter.body_encrypted is not None
+        assert b"Tapachula" not in letter.body_encrypted
+        assert "1710034065" in desk.system.vault.decrypt(letter.body_encrypted)
+    assert caplog.text.count(f"code={code}") == len(LOCALES)
     assert "Tapachula" not in caplog.text
     assert "secret of the contact" not in caplog.text
 
