@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from sqlalchemy import Executable, bindparam, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Executable, bindparam, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from bot.i18n import match_locale
@@ -105,23 +104,22 @@ class Inbox:
         return str(found[1])
 
     def _begin_conversation(self, session: Session, message: InboundMessage, key: str, now: datetime) -> str:
-        contact = Contact(
-            id=uuid.uuid4().hex,
-            channel=message.channel,
-            address_hash=key,
-            address_encrypted=self._vault.encrypt(message.address),
-            created_at=now,
-            last_inbound_at=now,
-            stopped_reason="",
-            locale=match_locale(message.locale_hint) or "es",
-            locale_source="hint" if match_locale(message.locale_hint) else "default",
-        )
-        conversation = Conversation(id=uuid.uuid4().hex, contact_id=contact.id)
-        session.add(contact)
-        session.flush()
-        session.add(conversation)
-        session.flush()
-        return conversation.id
+        contact_id, conversation_id = uuid.uuid4().hex, uuid.uuid4().hex
+        hinted = match_locale(message.locale_hint)
+        contact: dict[str, object] = {
+            "id": contact_id,
+            "channel": message.channel,
+            "address_hash": key,
+            "address_encrypted": self._vault.encrypt(message.address),
+            "created_at": now,
+            "last_inbound_at": now,
+            "locale": hinted or "es",
+            "locale_source": "hint" if hinted else "default",
+        }
+        connection = session.connection()
+        connection.execute(_insert_contact(), contact)
+        connection.execute(_insert_conversation(), {"id": conversation_id, "contact_id": contact_id})
+        return conversation_id
 
     def _store_status(self, session: Session, status: DeliveryStatus) -> None:
         query = select(Delivery).where(Delivery.channel == status.channel, Delivery.provider_id == status.provider_id)
@@ -156,6 +154,16 @@ def _find_conversation() -> Executable:
 
 
 @lru_cache(maxsize=1)
+def _insert_contact() -> Executable:
+    return insert(Contact)
+
+
+@lru_cache(maxsize=1)
+def _insert_conversation() -> Executable:
+    return insert(Conversation)
+
+
+@lru_cache(maxsize=1)
 def _mark_heard() -> Executable:
     heard = update(Contact).where(Contact.id == bindparam("of_contact"))
     return heard.values(last_inbound_at=bindparam("heard_at"), stopped_reason="")
@@ -167,16 +175,20 @@ def _mark_waiting() -> Executable:
     return update(Conversation).where(*idle).values(waiting_since=bindparam("since"))
 
 
-@lru_cache(maxsize=2)
-def _insert_inbound(dialect: str) -> Executable:
-    # Two deliveries of one message may race; the unique key decides, not a look beforehand.
-    insert = postgresql.insert(Inbound) if dialect == "postgresql" else sqlite.insert(Inbound)
-    return insert.on_conflict_do_nothing(index_elements=["channel", "provider_id"]).returning(Inbound.id)
+@lru_cache(maxsize=1)
+def _insert_inbound() -> Executable:
+    # Two deliveries of one message may race; the unique key decides, not a look beforehand. Written out, because SQLAlchemy
+    # compiles its own "on conflict" anew for every message.
+    names = [column.name for column in Inbound.__table__.columns if column.name not in ("id", "done_at")]
+    statement = text(
+        f"INSERT INTO inbound_message ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})"
+        " ON CONFLICT (channel, provider_id) DO NOTHING RETURNING id"
+    )
+    return statement.bindparams(*(bindparam(name, type_=Inbound.__table__.columns[name].type) for name in names))
 
 
 def _insert_new(session: Session, values: dict[str, object]) -> bool:
-    connection = session.connection()
-    return connection.execute(_insert_inbound(connection.dialect.name), values).first() is not None
+    return session.connection().execute(_insert_inbound(), values).first() is not None
 
 
 def _body_of(message: InboundMessage) -> str:

@@ -75,19 +75,15 @@ class Outbox:
         """Add a reply inside the caller's transaction, with a token for each quick reply; return its id."""
         now = self._clock()
         replies = tuple(replace(reply, token=reply.token or secrets.token_urlsafe(12)) for reply in message.quick_replies)
-        row = Outbound(
-            conversation_id=conversation_id,
-            inbound_id=inbound_id,
-            channel=channel,
-            body=replace(message, quick_replies=replies).to_json(),
-            state="queued",
-            created_at=now,
-            due_at=now,
-        )
-        session.add(row)
-        session.flush()
-        session.add_all(_token_rows(row, replies, now + timedelta(days=TOKEN_DAYS)))
-        return row.id
+        body = replace(message, quick_replies=replies).to_json()
+        of_reply = {"conversation_id": conversation_id, "inbound_id": inbound_id, "channel": channel, "body": body}
+        connection = session.connection()
+        outbound_id = int(connection.execute(_insert_reply(), {**of_reply, "created_at": now, "due_at": now}).scalar_one())
+        if replies:
+            connection.execute(
+                _insert_token(), _token_rows(conversation_id, outbound_id, replies, now + timedelta(days=TOKEN_DAYS))
+            )
+        return outbound_id
 
     def has_due(self, channels: set[str]) -> bool:
         """Tell whether `take_due` may find something, without the lock that it takes: most looks find nothing."""
@@ -179,6 +175,16 @@ def _is_due() -> tuple[ColumnElement[bool], ...]:
 
 
 @lru_cache(maxsize=1)
+def _insert_reply() -> Executable:
+    return insert(Outbound).returning(Outbound.id)
+
+
+@lru_cache(maxsize=1)
+def _insert_token() -> Executable:
+    return insert(QuickReplyToken)
+
+
+@lru_cache(maxsize=1)
 def _any_due() -> Executable:
     return select(Outbound.id).where(*_is_due()).limit(1)
 
@@ -228,16 +234,18 @@ def failed_sends(session: Session) -> list[Outbound]:
     return list(session.scalars(query))
 
 
-def _token_rows(row: Outbound, replies: tuple[QuickReply, ...], expires_at: datetime) -> list[QuickReplyToken]:
+def _token_rows(
+    conversation_id: str, outbound_id: int, replies: tuple[QuickReply, ...], expires_at: datetime
+) -> list[dict[str, object]]:
     return [
-        QuickReplyToken(
-            token=reply.token,
-            conversation_id=row.conversation_id,
-            outbound_id=row.id,
-            position=position,
-            title=reply.title[:200],
-            payload=reply.payload,
-            expires_at=expires_at,
-        )
+        {
+            "token": reply.token,
+            "conversation_id": conversation_id,
+            "outbound_id": outbound_id,
+            "position": position,
+            "title": reply.title[:200],
+            "payload": reply.payload,
+            "expires_at": expires_at,
+        }
         for position, reply in enumerate(replies, 1)
     ]

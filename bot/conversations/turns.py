@@ -10,8 +10,9 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, Executable, Update, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from bot.conversations.outbox import Outbox
@@ -118,26 +119,22 @@ class Turns:
     def claim(self) -> Turn | None:
         """Take the conversation that has waited longest and return its first waiting message; None when none waits."""
         now = self._clock()
-        free = or_(Conversation.lease_until.is_(None), Conversation.lease_until < now)
-        waiting = (Conversation.waiting_since.is_not(None), free)
         with self._database.reading() as session:  # An idle worker must not take the one write lock of SQLite.
-            if session.scalar(select(Conversation.id).where(*waiting).limit(1)) is None:
+            if session.execute(_any_waiting(), {"now": now}).first() is None:
                 return None
-        query = (
-            select(Conversation).where(*waiting).order_by(Conversation.waiting_since).limit(1).with_for_update(skip_locked=True)
-        )
+        lease = {"now": now, "owner": self._owner, "until": now + timedelta(seconds=LEASE_SECONDS)}
         with self._database.transaction() as session:
-            conversation = session.scalar(query)
-            if conversation is None:
+            connection = session.connection()
+            conversation_id = connection.execute(_take_conversation(), lease).scalar()
+            if conversation_id is None:
                 return None
-            inbound = _oldest_waiting(session, conversation.id)
-            if inbound is None:
-                conversation.waiting_since = None
+            inbound_id = connection.execute(_count_attempt(), {"of_conversation": conversation_id}).scalar()
+            if inbound_id is None:  # Nothing waits after all: the mark was left over.
+                connection.execute(_mark_idle(), {"of_conversation": conversation_id})
                 return None
-            conversation.lease_owner = self._owner
-            conversation.lease_until = now + timedelta(seconds=LEASE_SECONDS)
-            inbound.attempts += 1
-            return self._turn(session, conversation, inbound)
+        # The lease is ours: reading and decrypting need not hold up the gateway, which waits for the same lock.
+        with self._database.reading() as session:
+            return self._turn(session, int(inbound_id))
 
     def commit(self, turn: Turn, result: TurnResult, *, is_dead: bool = False) -> None:
         """Store all effects of a turn in one transaction and give the conversation back.
@@ -146,27 +143,28 @@ class Turns:
             LeaseLost: another worker has taken over; nothing is stored.
         """
         now = self._clock()
+        answered = {
+            "of_inbound": turn.inbound_id,
+            "new_state": "dead" if is_dead else "done",
+            "at": now,
+            "masked": result.masked_text,
+            "code": result.error_code,
+        }
         with self._database.transaction() as session:
             self._release(session, turn.conversation_id, now)
-            values: dict[str, object] = {
-                "state": "dead" if is_dead else "done",
-                "done_at": now,
-                "text": result.masked_text,
-                "error_code": result.error_code,
-            }
-            if not is_dead:  # A dead letter keeps its text, encrypted, so that a person can still read and answer it.
-                values["body_encrypted"] = None
-            session.execute(update(Inbound).where(Inbound.id == turn.inbound_id).values(**values))
-            changes = {"locale": result.locale, "locale_source": result.locale_source}
-            session.execute(update(Contact).where(Contact.id == turn.contact_id).values(**changes))
+            connection = session.connection()
+            # A dead letter keeps its text, encrypted, so that a person can still read and answer it.
+            connection.execute(_mark_dead() if is_dead else _mark_done(), answered)
+            if (result.locale, result.locale_source) != (turn.locale, turn.locale_source):
+                language = {"of_contact": turn.contact_id, "tag": result.locale, "source": result.locale_source}
+                connection.execute(_set_locale(), language)
             if result.engine_state is not None:
-                state = update(Conversation).where(Conversation.id == turn.conversation_id)
-                session.execute(state.values(engine_state=result.engine_state))
+                state = {"of_conversation": turn.conversation_id, "state": result.engine_state}
+                connection.execute(_set_engine_state(), state)
             for reply in result.replies:
                 self._outbox.enqueue(session, turn.conversation_id, turn.channel, reply, turn.inbound_id)
-            following = _oldest_waiting(session, turn.conversation_id)
-            waiting = update(Conversation).where(Conversation.id == turn.conversation_id)
-            session.execute(waiting.values(waiting_since=following.received_at if following else None))
+            # Last, and a statement of its own: on PostgreSQL it must see what came in while we waited for the row's lock.
+            connection.execute(_wait_for_next(), {"of_conversation": turn.conversation_id})
 
     def give_back(self, turn: Turn) -> None:
         """Release the lease without an effect, so that the message is tried again."""
@@ -174,37 +172,32 @@ class Turns:
             self._release(session, turn.conversation_id, self._clock())
 
     def _release(self, session: Session, conversation_id: str, now: datetime) -> None:
-        mine = (
-            Conversation.id == conversation_id,
-            Conversation.lease_owner == self._owner,
-            Conversation.lease_until >= now,
-        )
-        released = session.execute(update(Conversation).where(*mine).values(lease_owner="", lease_until=None))
-        if released.rowcount != 1:  # type: ignore[attr-defined]
+        mine = {"of_conversation": conversation_id, "owner": self._owner, "now": now}
+        if session.connection().execute(_release_lease(), mine).rowcount != 1:
             raise LeaseLost(f"conversation {conversation_id} was taken over")
 
-    def _turn(self, session: Session, conversation: Conversation, inbound: Inbound) -> Turn:
-        contact = session.get_one(Contact, conversation.contact_id)
-        body = json.loads(self._vault.decrypt(inbound.body_encrypted or b""))
+    def _turn(self, session: Session, inbound_id: int) -> Turn:
+        row = session.execute(_read_turn(), {"of_inbound": inbound_id}).one()
+        body = json.loads(self._vault.decrypt(row.body_encrypted or b""))
         return Turn(
-            inbound_id=inbound.id,
-            conversation_id=conversation.id,
-            contact_id=contact.id,
-            channel=inbound.channel,
-            kind=InboundKind(inbound.kind),
+            inbound_id=inbound_id,
+            conversation_id=row.conversation_id,
+            contact_id=row.contact_id,
+            channel=row.channel,
+            kind=InboundKind(row.kind),
             text=body["text"],
             quick_reply=body["quick_reply"],
-            payload=self._payload_of(session, conversation.id, body["quick_reply"]),
+            payload=self._payload_of(session, row.conversation_id, body["quick_reply"]),
             location=Location(*body["location"]) if body["location"] else None,
             media_kind=body["media_kind"],
             is_shortened=body["is_shortened"],
-            attempts=inbound.attempts,
-            received_at=inbound.received_at,
-            locale=contact.locale,
-            locale_source=contact.locale_source,
-            engine_state=conversation.engine_state,
-            choices=_last_choices(session, conversation.id, self._clock()),
-            has_been_answered=_has_reply(session, conversation.id),
+            attempts=row.attempts,
+            received_at=row.received_at,
+            locale=row.locale,
+            locale_source=row.locale_source,
+            engine_state=row.engine_state,
+            choices=_last_choices(session, row.conversation_id, self._clock()),
+            has_been_answered=row.has_been_answered,
         )
 
     def _payload_of(self, session: Session, conversation_id: str, token: str) -> str:
@@ -238,24 +231,104 @@ def fresh_turn(text: str, locale: str, now: datetime) -> Turn:
     )
 
 
-def _oldest_waiting(session: Session, conversation_id: str) -> Inbound | None:
-    where = (Inbound.conversation_id == conversation_id, Inbound.state == "waiting")
-    return session.scalar(select(Inbound).where(*where).order_by(Inbound.id).limit(1))
-
-
 def _last_choices(session: Session, conversation_id: str, now: datetime) -> tuple[OfferedChoice, ...]:
-    last = select(QuickReplyToken.outbound_id).where(QuickReplyToken.conversation_id == conversation_id)
-    newest = session.scalar(last.order_by(QuickReplyToken.outbound_id.desc()).limit(1))
-    if newest is None:
-        return ()
-    rows = session.scalars(select(QuickReplyToken).where(QuickReplyToken.outbound_id == newest))
-    return tuple(
-        OfferedChoice(row.position, row.title, row.payload)
-        for row in sorted(rows, key=lambda row: row.position)
-        if row.expires_at >= now
+    rows = session.execute(_newest_choices(), {"of_conversation": conversation_id})
+    return tuple(OfferedChoice(row.position, row.title, row.payload) for row in rows if row.expires_at >= now)
+
+
+# The statements below are built once, because building them took most of the time in which the lock was held.
+
+
+def _is_free() -> tuple[ColumnElement[bool], ...]:
+    no_lease = or_(Conversation.lease_until.is_(None), Conversation.lease_until < bindparam("now"))
+    return Conversation.waiting_since.is_not(None), no_lease
+
+
+def _of_conversation() -> ColumnElement[bool]:
+    return Conversation.id == bindparam("of_conversation")
+
+
+@lru_cache(maxsize=1)
+def _any_waiting() -> Executable:
+    return select(Conversation.id).where(*_is_free()).limit(1)
+
+
+@lru_cache(maxsize=1)
+def _take_conversation() -> Executable:
+    longest = select(Conversation.id).where(*_is_free()).order_by(Conversation.waiting_since).limit(1)
+    taken = update(Conversation).where(Conversation.id == longest.with_for_update(skip_locked=True).scalar_subquery())
+    return taken.values(lease_owner=bindparam("owner"), lease_until=bindparam("until")).returning(Conversation.id)
+
+
+@lru_cache(maxsize=1)
+def _count_attempt() -> Executable:
+    waiting = (Inbound.conversation_id == bindparam("of_conversation"), Inbound.state == "waiting")
+    oldest = select(func.min(Inbound.id)).where(*waiting).scalar_subquery()
+    return update(Inbound).where(Inbound.id == oldest).values(attempts=Inbound.attempts + 1).returning(Inbound.id)
+
+
+@lru_cache(maxsize=1)
+def _mark_idle() -> Executable:
+    return update(Conversation).where(_of_conversation()).values(waiting_since=None, lease_owner="", lease_until=None)
+
+
+@lru_cache(maxsize=1)
+def _read_turn() -> Executable:
+    answered = select(Outbound.id).where(Outbound.conversation_id == Conversation.id).exists().label("has_been_answered")
+    of_message = (Inbound.channel, Inbound.kind, Inbound.body_encrypted, Inbound.attempts, Inbound.received_at)
+    of_contact = (Contact.id.label("contact_id"), Contact.locale, Contact.locale_source)
+    return (
+        select(*of_message, *of_contact, Conversation.id.label("conversation_id"), Conversation.engine_state, answered)
+        .join(Conversation, Conversation.id == Inbound.conversation_id)
+        .join(Contact, Contact.id == Conversation.contact_id)
+        .where(Inbound.id == bindparam("of_inbound"))
     )
 
 
-def _has_reply(session: Session, conversation_id: str) -> bool:
-    query = select(Outbound.id).where(Outbound.conversation_id == conversation_id).limit(1)
-    return session.scalar(query) is not None
+@lru_cache(maxsize=1)
+def _newest_choices() -> Executable:
+    of_conversation = QuickReplyToken.conversation_id == bindparam("of_conversation")
+    newest = select(func.max(QuickReplyToken.outbound_id)).where(of_conversation).scalar_subquery()
+    choice = (QuickReplyToken.position, QuickReplyToken.title, QuickReplyToken.payload, QuickReplyToken.expires_at)
+    return select(*choice).where(QuickReplyToken.outbound_id == newest).order_by(QuickReplyToken.position)
+
+
+@lru_cache(maxsize=1)
+def _release_lease() -> Executable:
+    mine = (Conversation.lease_owner == bindparam("owner"), Conversation.lease_until >= bindparam("now"))
+    return update(Conversation).where(_of_conversation(), *mine).values(lease_owner="", lease_until=None)
+
+
+@lru_cache(maxsize=1)
+def _mark_dead() -> Update:
+    dead = update(Inbound).where(Inbound.id == bindparam("of_inbound"))
+    values: dict[str, object] = {
+        "state": bindparam("new_state"),
+        "done_at": bindparam("at"),
+        "text": bindparam("masked"),
+        "error_code": bindparam("code"),
+    }
+    return dead.values(**values)
+
+
+@lru_cache(maxsize=1)
+def _mark_done() -> Executable:
+    return _mark_dead().values(body_encrypted=None)
+
+
+@lru_cache(maxsize=1)
+def _set_locale() -> Executable:
+    contact = update(Contact).where(Contact.id == bindparam("of_contact"))
+    return contact.values(locale=bindparam("tag"), locale_source=bindparam("source"))
+
+
+@lru_cache(maxsize=1)
+def _set_engine_state() -> Executable:
+    return update(Conversation).where(_of_conversation()).values(engine_state=bindparam("state"))
+
+
+@lru_cache(maxsize=1)
+def _wait_for_next() -> Executable:
+    waiting = (Inbound.conversation_id == Conversation.id, Inbound.state == "waiting")
+    following = select(Inbound.received_at).where(*waiting).order_by(Inbound.id).limit(1).scalar_subquery()
+    return update(Conversation).where(_of_conversation()).values(waiting_since=following)

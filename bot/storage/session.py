@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 BUSY_SECONDS = 10.0
 """How long a SQLite writer waits for another one."""
+LOCK_LOOK_SECONDS = 0.001
+"""How often a SQLite writer looks whether the lock is free."""
 
 
 class Database:
@@ -70,6 +74,23 @@ def _set_up_sqlite(connection: sqlite3.Connection, record: Any) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
+    if connection.get_execution_options().get("is_reading", False):
+        connection.exec_driver_sql("BEGIN")
+        return
     # A transaction that starts as a reader and then writes can fail as busy at once; taking the lock first waits instead.
-    is_reading = connection.get_execution_options().get("is_reading", False)
-    connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
+    # We wait ourselves: SQLite's own waiters sleep up to 100 ms at a time and are overtaken by whoever comes at a better moment.
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA busy_timeout=0")
+    deadline = time.monotonic() + BUSY_SECONDS
+    try:
+        while time.monotonic() < deadline:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error):
+                    break
+                time.sleep(LOCK_LOOK_SECONDS * (0.5 + random.random()))
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # Through SQLAlchemy, so that the error is the one callers know.
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
