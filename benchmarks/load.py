@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, SupportsIndex
+from typing import Any
 
 import aiohttp
 
@@ -30,10 +30,6 @@ class NotedCalls(list[dict[str, Any]]):
         """Keep a call."""
         self.first_at.setdefault(call.get("To", ""), time.perf_counter())
         super().append(call)
-
-    def insert(self, index: SupportsIndex, call: dict[str, Any], /) -> None:
-        """Refuse: calls come in order."""
-        raise NotImplementedError
 
 
 def make_twilio() -> FakeTwilio:

@@ -39,8 +39,9 @@ class Settings(BaseSettings):
         description="The key by which a contact is found again; never change it. `ruta keys` prints one. Secret.",
     )
     public_url: str = Field(
-        "http://127.0.0.1:8080",
-        description="The address at which providers and browsers reach the gateway, without a slash at the end.",
+        "",
+        description="The address at which providers and browsers reach the gateway, without a slash at the end; "
+        "empty is http://127.0.0.1 with the port.",
     )
     host: str = Field("127.0.0.1", description="The address of this machine on which the gateway listens.")
     port: int = Field(8080, ge=1, le=65535, description="The port on which the gateway listens.")
@@ -58,6 +59,10 @@ class Settings(BaseSettings):
             if values["mode"] == "production" and isinstance(secret, SecretStr) and not secret.get_secret_value():
                 raise ValueError(f"{PREFIX}{name.upper()} is missing: write what `ruta keys` prints")
         return values
+
+    @root_validator(skip_on_failure=True)
+    def _public_url_follows_the_port(cls, values: dict[str, object]) -> dict[str, object]:
+        return {**values, "public_url": values["public_url"] or f"http://127.0.0.1:{values['port']}"}
 
     @property
     def channel_names(self) -> tuple[str, ...]:

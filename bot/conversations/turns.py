@@ -132,8 +132,7 @@ class Turns:
             if inbound_id is None:  # Nothing waits after all: the mark was left over.
                 connection.execute(_mark_idle(), {"of_conversation": conversation_id})
                 return None
-        # The lease is ours: reading and decrypting need not hold up the gateway, which waits for the same lock.
-        with self._database.reading() as session:
+            # Inside, so that a message that cannot be read, by a wrong key or a fault of the moment, is not counted as tried.
             return self._turn(session, int(inbound_id))
 
     def commit(self, turn: Turn, result: TurnResult, *, is_dead: bool = False) -> None:
@@ -145,7 +144,6 @@ class Turns:
         now = self._clock()
         answered = {
             "of_inbound": turn.inbound_id,
-            "new_state": "dead" if is_dead else "done",
             "at": now,
             "masked": result.masked_text,
             "code": result.error_code,
@@ -300,20 +298,18 @@ def _release_lease() -> Executable:
 
 
 @lru_cache(maxsize=1)
-def _mark_dead() -> Update:
-    dead = update(Inbound).where(Inbound.id == bindparam("of_inbound"))
-    values: dict[str, object] = {
-        "state": bindparam("new_state"),
-        "done_at": bindparam("at"),
-        "text": bindparam("masked"),
-        "error_code": bindparam("code"),
-    }
-    return dead.values(**values)
+def _mark_dead() -> Executable:
+    return _end_message().values(state="dead")
 
 
 @lru_cache(maxsize=1)
 def _mark_done() -> Executable:
-    return _mark_dead().values(body_encrypted=None)
+    return _end_message().values(state="done", body_encrypted=None)
+
+
+def _end_message() -> Update:
+    message = update(Inbound).where(Inbound.id == bindparam("of_inbound"))
+    return message.values(done_at=bindparam("at"), text=bindparam("masked"), error_code=bindparam("code"))
 
 
 @lru_cache(maxsize=1)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy import select
 
 from bot.conversations.outbox import MAX_ATTEMPTS, failed_sends
-from bot.conversations.turns import LEASE_SECONDS, TurnResult
-from bot.errors import LeaseLost, SendFailed, SendFailure
+from bot.conversations.turns import LEASE_SECONDS, TurnResult, Turns
+from bot.errors import LeaseLost, SendFailed, SendFailure, SettingsError
 from bot.messages import ContactLeft, DeliveryState, DeliveryStatus, OutboundMessage, QuickReply
 from bot.storage.models import Contact, Conversation, Inbound, Outbound
 from bot.storage.revision import HEAD, is_current
 from bot.storage.upgrade import downgrade_database, newest_revision, upgrade_database
+from bot.storage.vault import Vault
 from tests.support.builders import System, make_inbound
 
 ALL = {"webchat", "whatsapp"}
@@ -95,6 +97,31 @@ def test_a_killed_worker_leaves_the_message_for_the_next_one(system: System) -> 
     turn = system.turns("next").claim()
     assert turn is not None
     assert (turn.text, turn.attempts) == ("sigo aquí", 2)
+
+
+def test_claim_does_not_count_a_message_that_the_key_does_not_open(system: System) -> None:
+    """A worker with a wrong key stops; the message is not held, and the next worker takes it as untried."""
+    system.inbox.store([make_inbound("sigo aquí")])
+    other = Vault([Fernet.generate_key().decode()], "hash")
+    mistaken = Turns(system.database, other, system.outbox, "mistaken", system.clock)
+    for _ in range(MAX_ATTEMPTS):
+        with pytest.raises(SettingsError, match="RUTA_ENCRYPTION_KEYS"):
+            mistaken.claim()
+    turn = system.turns().claim()
+    assert turn is not None
+    assert (turn.text, turn.attempts) == ("sigo aquí", 1)
+
+
+def test_claim_clears_a_mark_that_was_left_without_a_message(system: System) -> None:
+    """A conversation marked as waiting with nothing to answer is passed over once and then not looked at again."""
+    system.inbox.store([make_inbound()])
+    system.answer(OutboundMessage("1"))
+    with system.database.transaction() as session:
+        session.scalars(select(Conversation)).one().waiting_since = system.clock()
+    assert system.turns().claim() is None
+    with system.database.transaction() as session:
+        conversation = session.scalars(select(Conversation)).one()
+        assert (conversation.waiting_since, conversation.lease_until) == (None, None)
 
 
 def test_commit_stores_state_replies_and_done_together(system: System) -> None:

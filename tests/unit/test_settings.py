@@ -112,6 +112,19 @@ def test_known_names_of_every_class_pass() -> None:
     refuse_unknown(KINDS.values(), {name: "" for kind in KINDS.values() for name in setting_names(kind)})
 
 
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ({}, "http://127.0.0.1:8080"),
+        ({"port": 8091}, "http://127.0.0.1:8091"),
+        ({"port": 8091, "public_url": "https://ruta.example"}, "https://ruta.example"),
+    ],
+)
+def test_the_public_address_follows_the_port_unless_it_is_set(given: dict[str, object], address: str) -> None:
+    """What `ruta run` prints to open is where the gateway listens."""
+    assert Settings.parse_obj({"mode": "development", **given}).public_url == address
+
+
 @pytest.mark.parametrize("channels", ["", " , ", "webchat,signal"])
 def test_the_start_stops_when_a_channel_does_not_exist(channels: str) -> None:
     """The error lists the channels that can be written."""
