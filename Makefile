@@ -8,7 +8,7 @@ PYTHON := .venv/bin/python
 RASA_QUIET := PYTHONWARNINGS=ignore TF_CPP_MIN_LOG_LEVEL=3 RASA_TELEMETRY_ENABLED=false
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run train test check format lint types imports content dialogue unit locales benchmark lock clean
+.PHONY: help install install-dev run train test check format lint types imports content dialogue unit locales benchmark benchmark-nlu lock clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,6 +51,9 @@ unit: .venv/installed-dev  ## Train if needed, then run all tests.
 
 benchmark: .venv/installed-dev  ## Measure acknowledge, reply, throughput, ready times and memory.
 	@$(RUTA) train --if-needed && $(PYTHON) -m benchmarks.spine
+
+benchmark-nlu: .venv/installed-dev  ## Measure understanding on tests/nlu, the learning curve and the worst confusions.
+	@$(RUTA) train --if-needed && $(PYTHON) -m benchmarks.understanding
 
 locales: .venv/installed-dev  ## Extract the keys of all sentences into locales/messages.pot.
 	@.venv/bin/pybabel -q extract -F babel.cfg -k text:2 -k sentence:1 -k N_ --no-location --sort-output --project="Ruta Segura" -o locales/messages.pot .

@@ -135,6 +135,7 @@ class DeliveryStatus:
         state: how far it has come.
         provider_code: the provider's error code, for `FAILED`.
         opts_out: the report says that the contact does not want messages from us.
+        may_go_plain: what was refused may be the buttons, so the reply deserves one try without them.
     """
 
     channel: str
@@ -142,6 +143,7 @@ class DeliveryStatus:
     state: DeliveryState
     provider_code: str = ""
     opts_out: bool = False
+    may_go_plain: bool = False
 
 
 @dataclass(frozen=True)

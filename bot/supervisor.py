@@ -37,11 +37,19 @@ class _Program:
 
 
 class Supervisor:
-    """Keeps the programs of one machine running."""
+    """Keeps the programs of one machine running, inside a `with`: however that is left, all of them are stopped."""
 
     def __init__(self) -> None:
         self._programs: list[_Program] = []
         self._is_stopping = False
+
+    def __enter__(self) -> Supervisor:
+        # The programs have sessions of their own: without this a stop signal while the engine loads would leave them.
+        signal.signal(signal.SIGTERM, _exit_at_once)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def start(self, name: str, arguments: list[str]) -> None:
         """Start a program of ours, `ruta <arguments>`, and wait until it prints that it is ready.
@@ -51,14 +59,8 @@ class Supervisor:
         """
         program = _Program(name, arguments, _spawn(arguments))
         self._programs.append(program)
-        try:
-            if _becomes_ready(program.process):
-                return
-        except BaseException:  # Ctrl-C while the engine loads: the programs have sessions of their own and would stay.
-            self.stop()
-            raise
-        self.stop()
-        raise StartFailed(f"the {name} did not become ready; its lines above say why")
+        if not _becomes_ready(program.process):
+            raise StartFailed(f"the {name} did not become ready; its lines above say why")
 
     def watch(self, report: Callable[[str], None]) -> None:
         """Watch until a stop signal comes; a program that dies is started again."""
@@ -68,7 +70,6 @@ class Supervisor:
             for program in self._programs:
                 self._revive(program, report)
             time.sleep(0.2)
-        self.stop()
 
     def stop(self) -> None:
         """Ask all programs to finish, and end those that do not."""
@@ -92,6 +93,10 @@ class Supervisor:
             report(f"the {program.name} ended with code {program.process.returncode}; starting it again in {wait:.0f} s")
         elif now >= program.restart_at:
             program.process, program.restart_at = _spawn(program.arguments), 0.0
+
+
+def _exit_at_once(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def _becomes_ready(process: subprocess.Popen[str]) -> bool:

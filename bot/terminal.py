@@ -43,6 +43,14 @@ def reply_lines(message: OutboundMessage) -> list[str]:
     return [*lines, *(f"  {number}. {reply.title}" for number, reply in enumerate(message.quick_replies, 1))]
 
 
+async def explain_safely(worker: Worker, line: str, now: datetime) -> dict[str, Any]:
+    """Return what `explain` does, or its error as `error`, so that one bad line does not end a long run."""
+    try:
+        return await explain(worker, line, now)
+    except RutaError as error:
+        return {"error": error.code, "message": str(error)}
+
+
 async def explain(worker: Worker, line: str, now: datetime) -> dict[str, Any]:
     """Return how one message is decided, as a fresh conversation.
 
@@ -77,9 +85,12 @@ def _read_line(line: str) -> tuple[str, str]:
         return line, ""
     try:
         data = json.loads(line)
-        return str(data["text"]), str(data.get("locale") or "")
-    except (ValueError, KeyError, TypeError) as error:
-        raise RutaError(f"a line that begins with {{ must be JSON with a text: {type(error).__name__}") from error
+    except ValueError as error:
+        raise RutaError(f"a line that begins with {{ must be JSON: {error}") from error
+    text, locale = data.get("text"), data.get("locale") or ""
+    if not isinstance(text, str) or not isinstance(locale, str):
+        raise RutaError('a JSON line needs "text", and "locale" if it is there, as strings')
+    return text, locale
 
 
 def _choices(replies: Iterable[OutboundMessage]) -> tuple[OfferedChoice, ...]:

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from bot.storage.vault import Vault
 
 if TYPE_CHECKING:
     from bot.conversations.replies import Replies
+    from bot.conversations.stand_in import StandIn
     from bot.worker import Worker
     from channels.base import Channel
 
@@ -148,6 +150,17 @@ def build_replies(paths: Paths) -> Replies:
     return Replies(ContentLibrary(paths.content), Catalogues(paths.locales), paths.content / "people.yml")
 
 
+def build_stand_in(app: App) -> StandIn:
+    """Build what answers for the workers while none takes messages; it reads the content, so not before it is needed."""
+    from bot.conversations.outbox import Outbox
+    from bot.conversations.stand_in import StandIn
+    from bot.conversations.turns import Turns
+
+    turns = Turns(app.database, app.vault, Outbox(app.database, app.vault, utc_now), "gateway", utc_now)
+    texts = Catalogues(app.paths.locales)
+    return StandIn(turns, build_replies(app.paths), texts, channel_limits(app.settings), app.paths.intents, utc_now)
+
+
 def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None) -> Worker:
     """Load the engine and build a worker; this takes seconds.
 
@@ -157,7 +170,7 @@ def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None) -> Wo
     from bot.conversations.outbox import Outbox
     from bot.conversations.turns import Turns
     from bot.conversations.urgent import UrgentPhrases
-    from bot.engine.agent import Engine
+    from bot.engine.agent import Engine, FreshEngine
     from bot.engine.training import newest_model
     from bot.worker import Worker, WorkerParts
 
@@ -170,7 +183,7 @@ def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None) -> Wo
     return Worker(
         WorkerParts(
             turns=Turns(app.database, app.vault, outbox, owner, utc_now),
-            engine=Engine(model, replies),
+            engine=FreshEngine(partial(newest_model, app.paths.models), partial(Engine, replies=replies), model),
             replies=replies,
             texts=Catalogues(app.paths.locales),
             urgent=UrgentPhrases(app.paths.intents / "urgent"),

@@ -15,8 +15,8 @@ from typing import Protocol
 
 from sqlalchemy.exc import DBAPIError
 
-from bot.conversations.choices import resolve_choice
-from bot.conversations.commands import Command, payload, read_command
+from bot.conversations.choices import chosen_payload, tapped_payload
+from bot.conversations.commands import Command, read_command
 from bot.conversations.masking import mask
 from bot.conversations.paging import MORE, first_page, following_page
 from bot.conversations.replies import Replies
@@ -24,7 +24,7 @@ from bot.conversations.turns import Turn, TurnResult, Turns
 from bot.conversations.urgent import UrgentPhrases
 from bot.errors import LeaseLost
 from bot.i18n import N_, Catalogues
-from bot.messages import COMMANDS, ChannelLimits, InboundKind, OutboundMessage
+from bot.messages import ChannelLimits, InboundKind, OutboundMessage
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ class Worker:
         if fixed is not None:
             return self._plain(turn, fixed)
         text = mask(turn.text)
-        chosen = self._chosen(turn)
+        chosen = chosen_payload(turn, self._parts.ordinals)
         is_tapped = bool(chosen) and turn.kind is InboundKind.QUICK_REPLY
         urgent = self._parts.urgent.match(turn.text) if turn.text and not is_tapped else None
         if urgent is not None:
@@ -135,20 +135,9 @@ class Worker:
         notice = self._shortened_notice(turn)
         return replace(result, replies=[*notice, *result.replies]) if notice else result
 
-    def _chosen(self, turn: Turn) -> str:
-        """Return the payload of what was tapped, typed as a number or title, or sent as a channel's command."""
-        if turn.kind is InboundKind.START:
-            return payload("greet")
-        if turn.kind is InboundKind.QUICK_REPLY:
-            return _meaning(turn)
-        if turn.kind is not InboundKind.TEXT:
-            return ""
-        choice = resolve_choice(turn.text, turn.choices, self._parts.ordinals)
-        return choice.payload if choice else ""
-
     def _fixed_reply(self, turn: Turn) -> OutboundMessage | None:
         """Return the reply to what is no question, or None."""
-        if turn.kind is InboundKind.QUICK_REPLY and not read_command(_meaning(turn)):
+        if turn.kind is InboundKind.QUICK_REPLY and not read_command(tapped_payload(turn)):
             is_page = turn.payload.startswith(MORE)
             return None if is_page or turn.text else self._parts.replies.sentence("reply.choice_expired", turn.locale)
         key = {
@@ -187,8 +176,3 @@ class Worker:
             for reply in result.replies
         ]
         return replace(result, replies=[first_page(reply, limits, more) for reply in titled])
-
-
-def _meaning(turn: Turn) -> str:
-    """Return what a tap means: our own payload or a channel's command; a token that we do not know means nothing."""
-    return turn.payload or (turn.quick_reply if turn.quick_reply in COMMANDS else "")

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import yaml
 
-from bot.conversations.turns import OfferedChoice
+from bot.conversations.commands import payload
+from bot.conversations.turns import OfferedChoice, Turn
+from bot.messages import COMMANDS, InboundKind
 
 _NUMBER = re.compile(r"^\W*(\d{1,2})\W*$")
 _TITLE_MINIMUM = 3
@@ -47,3 +49,20 @@ def resolve_choice(text: str, choices: Sequence[OfferedChoice], ordinals: Path) 
         return None
     named = [choice for choice in choices if fold(choice.title) == folded]
     return named[0] if len(named) == 1 else None
+
+
+def chosen_payload(turn: Turn, ordinals: Path) -> str:
+    """Return the payload of what was tapped, typed as a number or title, or sent as a channel's command; empty: none of these."""
+    if turn.kind is InboundKind.START:
+        return payload("greet")
+    if turn.kind is InboundKind.QUICK_REPLY:
+        return tapped_payload(turn)
+    if turn.kind is not InboundKind.TEXT:
+        return ""
+    choice = resolve_choice(turn.text, turn.choices, ordinals)
+    return choice.payload if choice else ""
+
+
+def tapped_payload(turn: Turn) -> str:
+    """Return what a tap means: our own payload or a channel's command; a token that we do not know means nothing."""
+    return turn.payload or (turn.quick_reply if turn.quick_reply in COMMANDS else "")

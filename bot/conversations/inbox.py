@@ -15,8 +15,9 @@ from functools import lru_cache
 from sqlalchemy import Executable, bindparam, insert, select, text, update
 from sqlalchemy.orm import Session
 
+from bot.conversations.outbox import OPEN_STATES, queue_fallback
 from bot.i18n import match_locale
-from bot.messages import ContactLeft, DeliveryState, DeliveryStatus, InboundMessage
+from bot.messages import ContactLeft, DeliveryState, DeliveryStatus, InboundMessage, OutboundMessage
 from bot.storage.models import ChannelCursor, Contact, Conversation, Delivery, Inbound, Outbound
 from bot.storage.session import Database
 from bot.storage.vault import Vault
@@ -130,6 +131,10 @@ class Inbox:
         delivery.state, delivery.provider_code = status.state.value, status.provider_code
         delivery.updated_at = self._clock()
         outbound = session.get_one(Outbound, delivery.outbound_id)
+        if status.may_go_plain and _may_fall_back(outbound):
+            outbound.failure_code = status.provider_code
+            queue_fallback(session, outbound, self._clock())
+            return
         outbound.state = status.state.value
         outbound.failure_code = status.provider_code or outbound.failure_code
         if status.opts_out:
@@ -185,6 +190,12 @@ def _insert_inbound() -> Executable:
         " ON CONFLICT (channel, provider_id) DO NOTHING RETURNING id"
     )
     return statement.bindparams(*(bindparam(name, type_=Inbound.__table__.columns[name].type) for name in names))
+
+
+def _may_fall_back(reply: Outbound) -> bool:
+    """Tell whether a reply went out with buttons and is not on its way just now."""
+    is_out = reply.state not in OPEN_STATES
+    return is_out and not reply.is_fallback and bool(OutboundMessage.from_json(reply.body).quick_replies)
 
 
 def _insert_new(session: Session, values: dict[str, object]) -> bool:

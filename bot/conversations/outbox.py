@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, Row, bindparam, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Executable, Row, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from bot.errors import SendFailed
@@ -25,6 +25,8 @@ MAX_ATTEMPTS = 8
 """Tries before a reply is given up; with the back-off below that is about 20 minutes."""
 BACKOFF_BASE_SECONDS = 2.0
 BACKOFF_CAP_SECONDS = 600.0
+OPEN_STATES = ("queued", "sending")
+"""A reply in one of these is not out yet."""
 SENDING_LEASE_SECONDS = 90.0
 """How long a reply stays "sending" before another gateway may take it, longer than any provider's time-out."""
 
@@ -125,13 +127,9 @@ class Outbox:
             session.connection().execute(_finish_reply(), {"of_reply": outbound_id, "at": self._clock()})
 
     def use_fallback(self, outbound_id: int) -> None:
-        """Send again at once without buttons or templates, which the provider refused.
-
-        It starts at the first part: the two renderings are cut differently, and a part seen twice is better than one lost.
-        """
+        """Send again at once without buttons or templates, which the provider refused."""
         with self._database.transaction() as session:
-            row = session.get_one(Outbound, outbound_id)
-            row.state, row.is_fallback, row.parts_sent, row.due_at = "queued", True, 0, self._clock()
+            queue_fallback(session, session.get_one(Outbound, outbound_id), self._clock())
 
     def fail(self, outbound_id: int, error: SendFailed, *, may_retry: bool = True) -> bool:
         """Record a failure; return whether it will be tried again.
@@ -166,12 +164,11 @@ class Outbox:
 
 
 # The statements below are built once, because building them took most of the time in which the lock was held.
-_OPEN = ("queued", "sending")
 
 
 def _is_due() -> tuple[ColumnElement[bool], ...]:
     of_channels = Outbound.channel.in_(bindparam("channels", expanding=True))
-    return Outbound.state.in_(_OPEN), of_channels, Outbound.due_at <= bindparam("now")
+    return Outbound.state.in_(OPEN_STATES), of_channels, Outbound.due_at <= bindparam("now")
 
 
 @lru_cache(maxsize=1)
@@ -192,7 +189,7 @@ def _any_due() -> Executable:
 @lru_cache(maxsize=1)
 def _heads_due() -> Executable:
     of_channels = Outbound.channel.in_(bindparam("channels", expanding=True))
-    heads = select(func.min(Outbound.id)).where(Outbound.state.in_(_OPEN), of_channels).group_by(Outbound.conversation_id)
+    heads = select(func.min(Outbound.id)).where(Outbound.state.in_(OPEN_STATES), of_channels).group_by(Outbound.conversation_id)
     reply = (Outbound.id, Outbound.channel, Outbound.body, Outbound.parts_sent, Outbound.is_fallback, Outbound.attempts)
     return (
         select(*reply, Contact.address_encrypted, Contact.last_inbound_at, Contact.stopped_reason)
@@ -228,10 +225,14 @@ def _finish_reply() -> Executable:
     return update(Outbound).where(Outbound.id == bindparam("of_reply")).values(state=state, sent_at=bindparam("at"))
 
 
-def failed_sends(session: Session) -> list[Outbound]:
-    """Return the replies that were given up, newest first."""
-    query = select(Outbound).where(Outbound.state == "failed").order_by(Outbound.id.desc())
-    return list(session.scalars(query))
+def queue_fallback(session: Session, reply: Outbound, now: datetime) -> None:
+    """Let a reply go out once more without buttons or templates.
+
+    It starts at the first part: the two renderings are cut differently, and a part seen twice is better than one lost. Later
+    reports on the parts that went out before no longer count.
+    """
+    session.execute(delete(Delivery).where(Delivery.outbound_id == reply.id))
+    reply.state, reply.is_fallback, reply.parts_sent, reply.due_at = "queued", True, 0, now
 
 
 def _token_rows(

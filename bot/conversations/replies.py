@@ -20,6 +20,10 @@ from bot.messages import OutboundMessage, QuickReply
 HOME_COUNTRY = "ec"
 MOST_RELATED = 2
 MOST_NUMBERS = 4
+COUNTRY_TOPICS = ("pathways_overview", "visit_visa", "transit_visa_requirements", "asylum", "consular_help")
+"""What is offered when somebody names a country and nothing else."""
+HOME_TOPICS = ("return_overview", "regularisation_ecuador", "asylum_ecuador")
+"""The same for Ecuador."""
 MENU_FAMILIES = ("emergency", "returns", "pathways", "risks", "routes", "rights_family")
 
 
@@ -56,14 +60,42 @@ class Replies:
         return self._message(parts, self._next_steps(found, destination, locale))
 
     def section(self, topic_id: str, name: str, destination: str, locale: str) -> OutboundMessage:
-        """Return one section of an answer; the whole answer when there is no such section."""
+        """Return one section of an answer; when there is no such section, say so and offer those that there are."""
         found = self._library.find(topic_id, destination, locale)
-        if found is None or found.is_withheld or name not in found.answer.sections:
+        if found is None or found.is_withheld or not name:
             return self.answer(topic_id, destination, locale)
+        if name not in found.answer.sections:
+            text = self._texts.text(locale, "reply.section_missing", title=found.answer.menu_title)
+            return self._message(
+                [text, self._source_line(found.provenance, locale)], self._next_steps(found, destination, locale)
+            )
         title = f"**{found.answer.menu_title}: {self._texts.text(locale, f'section.{name}')}**"
         notices = self._notices(found, destination, locale)
         parts = [*notices, title, found.answer.sections[name], self._source_line(found.provenance, locale)]
         return self._message(parts, self._next_steps(found, destination, locale, without=name))
+
+    def more(self, topic_id: str, asked: Sequence[str], destination: str, locale: str) -> OutboundMessage:
+        """Return the next section of an answer that has not been sent.
+
+        Args:
+            asked: what was asked for since the answer, in order: a section's name, or empty for "more"; the last is now.
+        """
+        found = self._library.find(topic_id, destination, locale)
+        if found is None or found.is_withheld:
+            return self.answer(topic_id, destination, locale)
+        left = [name for name in found.answer.sections if name not in asked]
+        unnamed = sum(not name for name in asked)
+        if unnamed > len(left):
+            parts = [self._texts.text(locale, "reply.no_more"), self._source_line(found.provenance, locale)]
+            return self._message(parts, self._next_steps(found, destination, locale))
+        return self.section(topic_id, left[max(unnamed, 1) - 1], destination, locale)
+
+    def about_country(self, destination: str, locale: str) -> OutboundMessage:
+        """Offer what people ask about a country, when a country is all that was said."""
+        topics = HOME_TOPICS if destination == HOME_COUNTRY else COUNTRY_TOPICS
+        choices = [QuickReply(self.title(topic, locale), payload(topic, destination=destination)) for topic in topics]
+        text = self._texts.text(locale, "reply.about_country", country=country_name(destination, locale))
+        return OutboundMessage(text, (*choices, self._menu_choice(locale)))
 
     def did_you_mean(self, topic_ids: Sequence[str], locale: str) -> OutboundMessage:
         """Offer up to three topics and "none of these"."""

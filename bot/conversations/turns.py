@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from sqlalchemy import ColumnElement, Executable, Update, bindparam, func, or_, select, update
+from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
 from bot.conversations.outbox import Outbox
@@ -132,8 +133,15 @@ class Turns:
             if inbound_id is None:  # Nothing waits after all: the mark was left over.
                 connection.execute(_mark_idle(), {"of_conversation": conversation_id})
                 return None
-            # Inside, so that a message that cannot be read, by a wrong key or a fault of the moment, is not counted as tried.
-            return self._turn(session, int(inbound_id))
+        try:
+            with self._database.reading() as session:  # Not in the claim: reading and decrypting would hold its lock.
+                return self._turn(session, int(inbound_id))
+        except NoResultFound:  # The contact has been forgotten in between.
+            return None
+        except Exception:
+            # A message that cannot be read, by a wrong key or a fault of the moment, does not count as tried.
+            self._undo_claim(conversation_id, int(inbound_id))
+            raise
 
     def commit(self, turn: Turn, result: TurnResult, *, is_dead: bool = False) -> None:
         """Store all effects of a turn in one transaction and give the conversation back.
@@ -164,10 +172,43 @@ class Turns:
             # Last, and a statement of its own: on PostgreSQL it must see what came in while we waited for the row's lock.
             connection.execute(_wait_for_next(), {"of_conversation": turn.conversation_id})
 
+    def overdue(self, seconds: float, most: int) -> list[Turn]:
+        """Return the messages that no worker has taken for a while, without any reply yet, the oldest first; none is claimed."""
+        now = self._clock()
+        since = {"now": now, "before": now - timedelta(seconds=seconds), "most": most}
+        with self._database.reading() as session:
+            found = session.execute(_overdue(), since).scalars().all()
+            return [self._turn(session, inbound_id) for inbound_id in found]
+
+    def stand_in(self, turn: Turn, reply: OutboundMessage, *, ends: bool) -> bool:
+        """Queue a reply to a message that waits for a worker; return whether it still waited.
+
+        Args:
+            ends: the reply is all that the message asked for; otherwise a worker still answers it.
+        """
+        now = self._clock()
+        with self._database.transaction() as session:
+            connection = session.connection()
+            free = {"of_conversation": turn.conversation_id, "now": now}
+            is_free = connection.execute(_lock_if_free(), free).first() is not None
+            if not is_free or connection.execute(_still_unanswered(), {"of_inbound": turn.inbound_id}).first() is None:
+                return False
+            self._outbox.enqueue(session, turn.conversation_id, turn.channel, reply, turn.inbound_id)
+            if ends:
+                done = {"of_inbound": turn.inbound_id, "at": now, "masked": "", "code": "stood_in"}
+                connection.execute(_mark_done(), done)
+                connection.execute(_wait_for_next(), {"of_conversation": turn.conversation_id})
+        return True
+
     def give_back(self, turn: Turn) -> None:
         """Release the lease without an effect, so that the message is tried again."""
         with self._database.transaction() as session:
             self._release(session, turn.conversation_id, self._clock())
+
+    def _undo_claim(self, conversation_id: str, inbound_id: int) -> None:
+        with self._database.transaction() as session:
+            self._release(session, conversation_id, self._clock())
+            session.connection().execute(_uncount_attempt(), {"of_inbound": inbound_id})
 
     def _release(self, session: Session, conversation_id: str, now: datetime) -> None:
         mine = {"of_conversation": conversation_id, "owner": self._owner, "now": now}
@@ -251,6 +292,28 @@ def _any_waiting() -> Executable:
     return select(Conversation.id).where(*_is_free()).limit(1)
 
 
+def _without_reply() -> tuple[ColumnElement[bool], ...]:
+    replied = select(Outbound.id).where(Outbound.inbound_id == Inbound.id).exists()
+    return Inbound.state == "waiting", ~replied
+
+
+@lru_cache(maxsize=1)
+def _overdue() -> Executable:
+    waited = (Inbound.received_at < bindparam("before"), *_without_reply())
+    messages = select(Inbound.id).join(Conversation, Conversation.id == Inbound.conversation_id)
+    return messages.where(*_is_free(), *waited).order_by(Inbound.id).limit(bindparam("most"))
+
+
+@lru_cache(maxsize=1)
+def _lock_if_free() -> Executable:
+    return select(Conversation.id).where(_of_conversation(), *_is_free()).with_for_update(skip_locked=True)
+
+
+@lru_cache(maxsize=1)
+def _still_unanswered() -> Executable:
+    return select(Inbound.id).where(Inbound.id == bindparam("of_inbound"), *_without_reply())
+
+
 @lru_cache(maxsize=1)
 def _take_conversation() -> Executable:
     longest = select(Conversation.id).where(*_is_free()).order_by(Conversation.waiting_since).limit(1)
@@ -263,6 +326,11 @@ def _count_attempt() -> Executable:
     waiting = (Inbound.conversation_id == bindparam("of_conversation"), Inbound.state == "waiting")
     oldest = select(func.min(Inbound.id)).where(*waiting).scalar_subquery()
     return update(Inbound).where(Inbound.id == oldest).values(attempts=Inbound.attempts + 1).returning(Inbound.id)
+
+
+@lru_cache(maxsize=1)
+def _uncount_attempt() -> Executable:
+    return update(Inbound).where(Inbound.id == bindparam("of_inbound")).values(attempts=Inbound.attempts - 1)
 
 
 @lru_cache(maxsize=1)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +23,11 @@ from bot.engine.nlg import ContentNlg, locale_of_turn
 from bot.engine.tracker_store import SessionTrackerStore
 from bot.errors import EngineError
 from bot.messages import OutboundMessage, QuickReply
+
+LOOK_SECONDS = 5.0
+"""How often, at most, a newer model is looked for."""
+
+logger = logging.getLogger(__name__)
 
 
 class _Collector(OutputChannel):
@@ -116,6 +125,50 @@ class Engine:
         if topic.is_urgent:
             return "urgent"
         return "flow" if topic.kind is Kind.FLOW else "answer"
+
+
+class FreshEngine:
+    """The engine with the newest model: a newer one is loaded beside the one in use, which answers until it is ready.
+
+    Args:
+        find: returns the newest model's file.
+        load: loads a model; it runs in a thread.
+    """
+
+    def __init__(self, find: Callable[[], Path | None], load: Callable[[Path], Engine], model: Path) -> None:
+        self._find = find
+        self._load = load
+        self._model = model
+        self._engine = load(model)
+        self._looked_at = time.monotonic()
+        self._loading: asyncio.Task[None] | None = None
+
+    @property
+    def current(self) -> Engine:
+        """The engine that answers now."""
+        return self._engine
+
+    async def answer_turn(self, turn: Turn, text: str, command: Command | None) -> TurnResult:
+        """Return replies, new state and trace for one message; see `Engine.answer_turn`."""
+        self._look()
+        return await self._engine.answer_turn(turn, text, command)
+
+    def _look(self) -> None:
+        if time.monotonic() - self._looked_at < LOOK_SECONDS or (self._loading and not self._loading.done()):
+            return
+        self._looked_at = time.monotonic()
+        newest = self._find()
+        if newest and newest != self._model:
+            self._model = newest  # Noted before it is loaded: a broken one is tried once, not with every message.
+            self._loading = asyncio.create_task(self._swap(newest))
+
+    async def _swap(self, model: Path) -> None:
+        try:
+            self._engine = await asyncio.to_thread(self._load, model)
+        except Exception as error:  # Whatever is wrong with the new model, the old one goes on answering.
+            logger.error("model_not_loaded model=%s code=%s", model.name, getattr(error, "code", type(error).__name__))
+        else:
+            logger.info("model_swapped model=%s", model.name)
 
 
 def _user_message(turn: Turn, text: str, parse_data: dict[str, Any] | None, collector: _Collector) -> UserMessage:

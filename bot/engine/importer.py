@@ -15,6 +15,8 @@ from rasa.shared.core.training_data.story_reader.yaml_story_reader import YAMLSt
 from rasa.shared.core.training_data.structures import StoryGraph
 from rasa.shared.importers import utils
 from rasa.shared.importers.importer import TrainingDataImporter
+from rasa.shared.nlu.training_data.loading import load_data
+from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 from rasa.shared.utils.common import cached_method
 from rasa.shared.utils.io import read_model_configuration
@@ -24,6 +26,20 @@ from bot.content.model import CatalogueTopic
 from bot.i18n import LOCALES
 
 FALLBACK_RULE = {"rule": "not sure", "steps": [{"intent": "nlu_fallback"}, {"action": "utter_not_sure"}]}
+
+
+class _Example(Message):
+    """An example that is cheap to copy and to compare: in one training the engine does both to all of them ten times."""
+
+    def __deepcopy__(self, memo: Dict[int, Any]) -> _Example:
+        copied = _Example(self.data, set(self.output_properties), self.time, list(self.features))
+        copied._cached_fingerprint = self._cached_fingerprint
+        return copied
+
+    def set(self, prop: str, info: Any, add_to_output: bool = False) -> None:
+        """Set a property; one that stays as it is keeps the fingerprint."""
+        if add_to_output or self.data.get(prop) != info:
+            super().set(prop, info, add_to_output)
 
 
 class ContentImporter(TrainingDataImporter):
@@ -39,6 +55,7 @@ class ContentImporter(TrainingDataImporter):
         self._config_file = config_file
         self._root = Path(config_file or "config.yml").resolve().parent
         self._catalogue = load_catalogue(self._root / "content")
+        self._examples: Optional[List[Message]] = None
 
     def get_config(self) -> Dict[str, Any]:
         """Return the model configuration, with the catalogue's urgent topics handed to the decision."""
@@ -81,17 +98,19 @@ class ContentImporter(TrainingDataImporter):
         files = [str(path) for path in sorted((self._root / "tests" / "dialogue").glob("test_*.yml"))]
         return utils.story_graph_from_paths(files, self.get_domain())
 
-    @cached_method
     def get_nlu_data(self, language: Optional[str] = "es") -> TrainingData:
         """Return the examples of all locales; each carries its locale as metadata."""
-        merged = TrainingData()
-        for locale in LOCALES:
-            files = [str(path) for path in sorted((self._root / "intents" / "nlu" / locale).glob("*.yml"))]
-            data = utils.training_data_from_paths(files, locale)
-            for example in data.training_examples:
-                example.set("metadata", {"locale": locale})
-            merged = merged.merge(data)
-        return merged
+        if self._examples is None:  # Kept here: the engine asks with several languages, which mean nothing to us.
+            files = [(locale, path) for locale in LOCALES for path in sorted(self._nlu_folder(locale).glob("*.yml"))]
+            self._examples = [
+                _Example({**example.data, "metadata": {"locale": locale}})
+                for locale, path in files
+                for example in load_data(str(path), locale).training_examples
+            ]
+        return TrainingData(self._examples)
+
+    def _nlu_folder(self, locale: str) -> Path:
+        return self._root / "intents" / "nlu" / locale
 
     @staticmethod
     def _rule(topic: CatalogueTopic) -> Dict[str, Any]:

@@ -54,7 +54,7 @@ class ContentNlg(NaturalLanguageGenerator):
         if self._replies.is_answer(topic):
             return self._replies.answer(topic, destination, locale)
         if topic in ("more_detail", "inform_destination", "repeat_or_explain"):
-            return self._follow_up(tracker, entities, destination, locale)
+            return self._follow_up(topic, tracker, entities, destination, locale)
         if topic in ("not_sure", "out_of_scope"):
             return self._miss(tracker, locale)
         if topic == "menu":
@@ -66,12 +66,20 @@ class ContentNlg(NaturalLanguageGenerator):
         return self._replies.sentence(f"reply.{topic}", locale)
 
     def _follow_up(
-        self, tracker: DialogueStateTracker, entities: dict[str, str], destination: str, locale: str
+        self, topic: str, tracker: DialogueStateTracker, entities: dict[str, str], destination: str, locale: str
     ) -> OutboundMessage:
         last = str(tracker.get_slot("topic") or "")
+        section = entities.get("section", "")
+        named = "" if "topic" in entities else entities.get("destination", "")  # A button knows its topic.
+        if named and not (last and self._replies.catalogue[last].is_by_destination):
+            return self._replies.about_country(named, locale)  # The last topic has nothing to say about a country.
         if not last:
             return self._replies.menu(locale)
-        return self._replies.section(last, entities.get("section", ""), destination, locale)
+        if section:
+            return self._replies.section(last, section, destination, locale)
+        if topic == "more_detail":
+            return self._replies.more(last, _sections_asked(tracker, last), destination, locale)
+        return self._replies.answer(last, destination, locale)
 
     def _miss(self, tracker: DialogueStateTracker, locale: str) -> OutboundMessage:
         latest = tracker.latest_message
@@ -123,6 +131,19 @@ def _misses_in_a_row(tracker: DialogueStateTracker) -> int:
             break
         misses += 1
     return misses
+
+
+def _sections_asked(tracker: DialogueStateTracker, topic: str) -> list[str]:
+    """Return the sections asked for since the topic was answered, in order; empty for "more", the present message last."""
+    asked: list[str] = []
+    for event in reversed(tracker.events):
+        if not isinstance(event, UserUttered):
+            continue
+        if event.intent.get("name") == topic:
+            break
+        if event.intent.get("name") == "more_detail":
+            asked.append(next((str(row["value"]) for row in event.entities if row["entity"] == "section"), ""))
+    return asked[::-1]
 
 
 def _replies_of(root: Path) -> Replies:

@@ -1,4 +1,4 @@
-"""Train the model from the project's folders and put it in place only when it is whole."""
+"""Train the model from the project's folders. A new model waits beside those in use until it is put in place as a whole."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ from bot.errors import EngineError
 TRAINED_PARTS = 7
 """Steps that `on_step` counts: import, reading the data, the trainable components of config.yml, packing."""
 MODELS_KEPT = 3
-_DATA = ("config.yml", "content/topics.yml", "intents", "bot/engine/components", "bot/engine/importer.py")
+_DATA = (
+    "config.yml",
+    "content/topics.yml",
+    *(f"intents/{name}" for name in ("nlu", "domain", "rules", "stories", "vocabulary/concepts.yml")),
+    "bot/engine/components",
+    "bot/engine/importer.py",
+)
 
 
 def newest_model(folder: Path) -> Path | None:
@@ -31,7 +37,7 @@ def is_model_current(root: Path, folder: Path) -> bool:
 
 
 def train_model(root: Path, folder: Path, now: datetime, on_step: Callable[[str], None]) -> Path:
-    """Train and return the new model's file; the old ones stay in use until it is written.
+    """Train and return the new model's file, which is not in use yet; see `put_in_place`.
 
     Args:
         on_step: called with a short name before each step, at most `TRAINED_PARTS` times.
@@ -62,7 +68,7 @@ def train_model(root: Path, folder: Path, now: datetime, on_step: Callable[[str]
     if result.code != 0 or not result.model:
         raise EngineError(f"rasa {rasa.__version__} did not train (code {result.code}): {said.getvalue()[-500:]}")
     on_step("model")
-    return _put_in_place(Path(result.model), folder)
+    return Path(result.model)
 
 
 class _StepHandler(logging.Handler):
@@ -94,10 +100,10 @@ def _silence() -> Iterator[io.StringIO]:
         yield said
 
 
-def _put_in_place(made: Path, folder: Path) -> Path:
+def put_in_place(made: Path, folder: Path) -> Path:
+    """Make a trained model the one in use, and remove the oldest ones."""
     target = folder / made.name
     made.replace(target)
-    made.parent.rmdir()
     for old in sorted(folder.glob("ruta-*.tar.gz"))[:-MODELS_KEPT]:
         old.unlink()
     return target

@@ -23,6 +23,7 @@ from bot.gateway.changes import Changes
 from bot.gateway.feed import FeedHub
 from bot.gateway.health import Health, ReadyCheck
 from bot.gateway.limits import Allowance, BodyLimit, SecurityHeaders
+from bot.gateway.overdue import OverdueLoop
 from bot.gateway.polling import poll_channel
 from bot.gateway.pulling import PullRoutes
 from bot.gateway.sending import SendingLoop
@@ -48,6 +49,7 @@ def build_app(
     public_url: str,
     clock: Callable[[], datetime],
     checks: Sequence[ReadyCheck] = (),
+    overdue: OverdueLoop | None = None,
 ) -> Starlette:
     """Return the gateway as an ASGI application.
 
@@ -58,6 +60,7 @@ def build_app(
         public_url: the address under which providers and browsers reach us, without a path of its own calls.
         clock: returns the present time, aware UTC.
         checks: what else must be in order before we are ready, for example a provider's templates.
+        overdue: answers messages that no worker takes; None leaves them waiting.
     """
     pulled = {name: channel for name, channel in channels.items() if isinstance(channel, PullChannel)}
     pushed = {name: channel for name, channel in channels.items() if name not in pulled}
@@ -71,6 +74,7 @@ def build_app(
         "storing": writer.run,
         "feed": hub.run,
         "changes": changes.run,
+        **({"overdue": overdue.run} if overdue else {}),
         **{f"polling_{name}": partial(poll_channel, channel, inbox) for name, channel in pushed.items()},
     }
     health = Health([*_own_checks(database, sending), *checks])

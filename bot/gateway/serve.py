@@ -12,8 +12,11 @@ from starlette.applications import Starlette
 from bot.conversations.feed import Feed
 from bot.conversations.inbox import Inbox
 from bot.conversations.outbox import Outbox
+from bot.conversations.stand_in import StandIn
+from bot.conversations.turns import Turns
 from bot.gateway.app import build_app
 from bot.gateway.health import ReadyCheck
+from bot.gateway.overdue import OverdueLoop
 from bot.settings import Settings
 from bot.storage.session import Database
 from bot.storage.vault import Vault
@@ -64,6 +67,7 @@ def serve(
     channels: Mapping[str, Channel],
     clock: Callable[[], datetime],
     on_ready: Callable[[], None],
+    build_stand_in: Callable[[], StandIn],
     checks: Sequence[ReadyCheck] = (),
 ) -> None:
     """Serve until SIGINT or SIGTERM.
@@ -72,6 +76,7 @@ def serve(
         channels: the enabled channels by name.
         clock: returns the present time, aware UTC.
         on_ready: called once, when the gateway takes calls.
+        build_stand_in: makes what answers while no worker does; called when it is needed first.
         checks: what else must be in order before `/readyz` says that we are ready.
     """
     app = build_app(
@@ -83,5 +88,6 @@ def serve(
         public_url=settings.public_url,
         clock=clock,
         checks=checks,
+        overdue=OverdueLoop(Turns(database, vault, Outbox(database, vault, clock), "gateway", clock), build_stand_in),
     )
     GatewayServer(app, settings.host, settings.port, on_ready).run()

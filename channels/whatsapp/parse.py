@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from bot.errors import RequestRefused
 from bot.messages import DeliveryState, DeliveryStatus, InboundKind, InboundMessage, Location, WebhookRequest
+from channels.whatsapp.failures import OPT_OUT_CODES, may_go_as_text
 from channels.whatsapp.limits import INBOUND_TEXT, TOKEN_BYTES
 
 CHANNEL = "whatsapp"
@@ -20,6 +21,7 @@ CHANNEL = "whatsapp"
 _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 200
 _LONGEST_ID = 64
+_LONGEST_CODE = 20
 # A business-scoped user id is a country and up to 128 letters and digits,
 # https://www.twilio.com/en-us/changelog/whatsapp-bsuid-format-in-conversations-and-webhook-fields .
 _ADDRESS = re.compile(r"whatsapp:[!-~]{1,150}")
@@ -46,8 +48,6 @@ _STATES = {
     "failed": DeliveryState.FAILED,
     "canceled": DeliveryState.FAILED,
 }
-OPT_OUT_CODES = frozenset({"21610", "63014", "63033"})
-"""The contact said stop or blocked us: https://www.twilio.com/docs/api/errors/21610 , .../63014 , .../63033 ."""
 
 
 class Form:
@@ -102,8 +102,10 @@ def parse_status(form: Form) -> list[DeliveryStatus]:
     state = _STATES.get((form.get("MessageStatus") or form.get("SmsStatus")).lower())
     if state is None:
         return []
-    code = form.get("ErrorCode")[:_LONGEST_ID] if state is DeliveryState.FAILED else ""
-    return [DeliveryStatus(CHANNEL, provider_id, state, code, opts_out=code in OPT_OUT_CODES)]
+    if state is not DeliveryState.FAILED:
+        return [DeliveryStatus(CHANNEL, provider_id, state)]
+    code = form.get("ErrorCode")[:_LONGEST_CODE]
+    return [DeliveryStatus(CHANNEL, provider_id, state, code, opts_out=code in OPT_OUT_CODES, may_go_plain=may_go_as_text(code))]
 
 
 def parse_message(form: Form) -> InboundMessage:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.conversations.commands import Command
+from bot.conversations.replies import Replies
 from bot.conversations.turns import fresh_turn
 from bot.engine.agent import Engine
 from bot.engine.training import newest_model
@@ -23,6 +24,7 @@ from bot.worker import Worker
 from tests.support.builders import KEY
 
 pytestmark = pytest.mark.engine
+SECTIONS = ("cost", "requirements", "steps", "time")
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
 
@@ -95,6 +97,27 @@ async def test_a_section_follows_the_answer_it_belongs_to(worker: Worker) -> Non
     section = await conversation.say("1")
     assert section.replies[-1].text != answer.replies[-1].text
     assert answer.replies[-1].quick_replies[0].title.casefold() in section.replies[-1].text.casefold()
+
+
+async def test_what_only_goes_on_is_about_the_last_answer(worker: Worker) -> None:
+    """Another country, a section, "más" and "no entendí" keep topic and country; a new topic replaces them."""
+    conversation = TerminalConversation(worker, "es", NOW)
+    replies = build_replies(Paths(ROOT))
+    first = await conversation.say("qué visa de trabajo necesito para trabajar en España")
+    assert (first.trace.topic, first.trace.destination) == ("work_visa", "es")
+    assert (await conversation.say("¿y para Canadá?")).replies[-1] == replies.answer("work_visa", "ca", "es")
+    section = next(name for name in SECTIONS if _has_section(replies, "work_visa", name, "ca"))
+    asked = {"cost": "¿cuánto cuesta?", "requirements": "¿y los requisitos?", "steps": "como hago", "time": "cuanto demora"}
+    assert (await conversation.say(asked[section])).replies[-1] == replies.section("work_visa", section, "ca", "es")
+    assert (await conversation.say("no entendí")).replies[-1] == replies.answer("work_visa", "ca", "es")
+    more = (await conversation.say("más")).replies[-1]
+    assert more not in (replies.section("work_visa", section, "ca", "es"), replies.answer("work_visa", "ca", "es"))
+    await conversation.say("como saco el pasaporte")
+    assert (await conversation.say("¿cuánto cuesta?")).replies[-1].text == replies.section("passport", "cost", "ca", "es").text
+
+
+def _has_section(replies: Replies, topic: str, name: str, destination: str) -> bool:
+    return replies.section(topic, name, destination, "es") != replies.section(topic, "none", destination, "es")
 
 
 async def test_a_chosen_language_stays(worker: Worker) -> None:

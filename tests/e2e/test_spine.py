@@ -154,6 +154,20 @@ async def test_nothing_is_lost_when_the_worker_is_killed(world: World) -> None:
     assert heard.index("Ruta Segura") < heard.index("Fuente:")
 
 
+async def test_the_gateway_alone_answers_an_emergency(world: World) -> None:
+    """Without any worker the card comes after twenty seconds and the menu can be used; the worker answers the rest later."""
+    world.programs.kill("worker")
+    contact, other = world.telegram_chat(8), world.whatsapp(8)
+    await contact.says("auxilio me quieren matar")
+    await other.says("qué papeles piden para el certificado de migrante retornado")
+    await contact.hears("911", "Fuente:")
+    await other.hears("está guardado", "911")
+    assert "Emergencia" in other.choices()
+    world.programs.start("worker")
+    await contact.hears("911", "Fuente:")
+    await other.hears("certificado", "Revisado el")
+
+
 async def test_logs_hold_no_text_and_no_address(world: World) -> None:
     """After all these conversations the programs' log shows neither what was written nor who wrote."""
     log = world.programs.log.read_text()

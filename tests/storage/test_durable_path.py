@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import select
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
-from bot.conversations.outbox import MAX_ATTEMPTS, failed_sends
-from bot.conversations.turns import LEASE_SECONDS, TurnResult, Turns
+from bot.conversations.failures import Failures
+from bot.conversations.outbox import MAX_ATTEMPTS
+from bot.conversations.turns import LEASE_SECONDS, Turn, TurnResult, Turns
 from bot.errors import LeaseLost, SendFailed, SendFailure, SettingsError
 from bot.messages import ContactLeft, DeliveryState, DeliveryStatus, OutboundMessage, QuickReply
 from bot.storage.models import Contact, Conversation, Inbound, Outbound
@@ -171,8 +175,92 @@ def test_fail_retries_what_may_pass_and_gives_up_with_a_visible_reason(system: S
         again = system.outbox.fail(sending.outbound_id, SendFailed(SendFailure.PROVIDER_DOWN, "503"))
         assert again is (attempt < MAX_ATTEMPTS)
         system.clock.turn(minutes=15)
-    with system.database.transaction() as session:
-        assert [row.failure_code for row in failed_sends(session)] == ["provider_down:503"]
+    (failure,) = Failures(system.database, system.clock).list()
+    assert (failure.what, failure.channel, failure.attempts, failure.code) == (
+        "reply",
+        "webchat",
+        MAX_ATTEMPTS,
+        "provider_down:503",
+    )
+
+
+def test_what_was_given_up_is_listed_and_can_be_tried_again(system: System) -> None:
+    """A dead letter keeps its text, and a retry answers it and sends what had failed, in order."""
+    system.inbox.store([make_inbound("una pregunta")])
+    turns = system.turns()
+    turn = turns.claim()
+    assert turn is not None
+    failed = TurnResult([OutboundMessage("no pude")], "una pregunta", "es", "default", error_code="engine_failed")
+    turns.commit(turn, failed, is_dead=True)
+    (sending,) = system.outbox.take_due(ALL, 10)
+    assert not system.outbox.fail(sending.outbound_id, SendFailed(SendFailure.MESSAGE_REFUSED, "400"))
+    failures = Failures(system.database, system.clock)
+    assert [(one.what, one.code) for one in failures.list()] == [
+        ("message", "engine_failed"),
+        ("reply", "message_refused:400"),
+    ]
+    assert turns.claim() is None
+    assert failures.retry() == 2
+    assert failures.list() == []
+    again = turns.claim()
+    assert again is not None
+    assert (again.text, again.attempts) == ("una pregunta", 1)
+    assert [taken.outbound_id for taken in system.outbox.take_due(ALL, 10)] == [sending.outbound_id]
+
+
+def test_claim_returns_nothing_when_the_contact_is_forgotten_meanwhile(system: System) -> None:
+    """Who deletes their data between the claim and the reading is gone, and the worker goes on."""
+    system.inbox.store([make_inbound("bórreme")])
+    turns = system.turns()
+
+    def forget_then_read(session: Session, inbound_id: int) -> Turn:
+        with system.database.transaction() as writing:
+            writing.execute(delete(Inbound).where(Inbound.id == inbound_id))
+        return Turns._turn(turns, session, inbound_id)
+
+    with mock.patch.object(turns, "_turn", forget_then_read):
+        assert turns.claim() is None
+    system.inbox.store([make_inbound("otra vez", provider_id="next")])
+    system.clock.turn(seconds=LEASE_SECONDS + 1)
+    again = turns.claim()
+    assert again is not None
+    assert again.text == "otra vez"
+
+
+def _sent_reply(system: System, *messages: OutboundMessage) -> None:
+    system.inbox.store([make_inbound()])
+    system.answer(*messages)
+    for position, _ in enumerate(messages):
+        (sending,) = system.outbox.take_due(ALL, 10)
+        system.outbox.part_sent(sending.outbound_id, f"p{position}", is_last=True)
+
+
+def test_buttons_that_are_refused_late_go_out_once_more_as_text(system: System) -> None:
+    """A report that the template was refused queues the reply without it, once; what came before no longer counts."""
+    _sent_reply(system, OutboundMessage("elija", (QuickReply("Menú", "/menu"),)))
+    refused = DeliveryStatus("webchat", "p0", DeliveryState.FAILED, "63021", may_go_plain=True)
+    system.inbox.store([refused])
+    (sending,) = system.outbox.take_due(ALL, 10)
+    assert (sending.is_fallback, sending.parts_sent) == (True, 0)
+    system.inbox.store([refused])
+    assert [row.state for row in _outbound(system)] == ["sending"]
+    system.outbox.part_sent(sending.outbound_id, "p9", is_last=True)
+    system.inbox.store([DeliveryStatus("webchat", "p9", DeliveryState.FAILED, "63021", may_go_plain=True)])
+    assert [(row.state, row.failure_code) for row in _outbound(system)] == [("failed", "63021")]
+
+
+@pytest.mark.parametrize(
+    ("message", "may_go_plain"),
+    [
+        pytest.param(OutboundMessage("elija", (QuickReply("Menú", "/menu"),)), False, id="the text would fail too"),
+        pytest.param(OutboundMessage("sin botones"), True, id="it had no buttons"),
+    ],
+)
+def test_a_reply_that_text_does_not_help_is_given_up(system: System, message: OutboundMessage, may_go_plain: bool) -> None:
+    """Only buttons are worth a second try."""
+    _sent_reply(system, message)
+    system.inbox.store([DeliveryStatus("webchat", "p0", DeliveryState.FAILED, "63003", may_go_plain=may_go_plain)])
+    assert [row.state for row in _outbound(system)] == ["failed"]
 
 
 def test_fail_waits_as_long_as_the_provider_asks(system: System) -> None:

@@ -17,7 +17,8 @@ from tests.support.fake_telegram import FakeTelegram
 from tests.support.fake_twilio import FakeTwilio
 from tests.support.telegram_updates import Updates
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 40.0
+"""Longer than a message waits before the gateway answers in the worker's place."""
 
 
 class Conversation(ABC):

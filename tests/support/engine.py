@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 
 from bot.conversations.commands import Command
 from bot.conversations.turns import Turn, TurnResult, fresh_turn
-from bot.engine.agent import Engine
+from bot.engine.agent import Engine, FreshEngine
 from bot.engine.training import newest_model
 from bot.settings import Settings
 from bot.storage.session import Database
@@ -35,8 +35,8 @@ def shared_worker() -> Worker:
 def shared_engine() -> Engine:
     """Return the engine of the shared worker."""
     engine = shared_worker()._parts.engine
-    assert isinstance(engine, Engine)
-    return engine
+    assert isinstance(engine, FreshEngine)
+    return engine.current
 
 
 class EngineConversation:

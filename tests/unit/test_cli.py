@@ -16,11 +16,16 @@ from unittest import mock
 import pytest
 import typer
 from cryptography.fernet import Fernet
+from sqlalchemy import update
 from typer.testing import CliRunner
 
 from bot import cli
+from bot.conversations.inbox import Inbox
 from bot.errors import SettingsError
 from bot.settings import PREFIX
+from bot.storage.models import Conversation, Inbound
+from bot.wiring import open_app, utc_now
+from tests.support.builders import make_inbound
 from tests.support.engine import ROOT, shared_worker
 
 
@@ -71,6 +76,24 @@ def test_help_is_shown_when_nothing_is_asked() -> None:
     """`ruta` alone lists its commands."""
     _, said = _run()
     assert all(path[0] in said for path in COMMANDS)
+
+
+def test_failures_are_listed_and_tried_again(tmp_path: Path) -> None:
+    """What was given up shows without a word of its text; a retry empties the list; the exit code tells a monitor."""
+    os.environ.update(RUTA_MODE="development", RUTA_DATABASE_URL=f"sqlite:///{tmp_path}/ruta.db")
+    assert _run("db", "upgrade")[0] == 0
+    assert _run("failures") == (0, "0 given up\n")
+    opened = open_app(ROOT)
+    Inbox(opened.database, opened.vault, utc_now).store([make_inbound("un secreto")])
+    with opened.database.transaction() as session:
+        session.execute(update(Inbound).values(state="dead", error_code="engine_failed"))
+        session.execute(update(Conversation).values(waiting_since=None))
+    code, said = _run("failures")
+    assert code == 1
+    assert re.search(r"^message 1 webchat \S+Z tries=0 engine_failed$", said, re.MULTILINE)
+    assert "secreto" not in said
+    assert _run("failures", "--retry") == (0, "1 will be tried again\n")
+    assert _run("failures")[0] == 0
 
 
 def test_keys_prints_two_lines_for_the_env_file() -> None:
@@ -149,12 +172,11 @@ def test_explain_prints_one_json_line_for_each_message(monkeypatch: pytest.Monke
     worker = shared_worker()
     monkeypatch.setattr(cli, "build_worker", lambda app: worker)
     monkeypatch.setattr("bot.logs.set_up_logging", lambda *_: None)
-    given = (
-        'q visa necesito pa mexico\n\n{"text": "how do i get the returned migrant certificate", "locale": "en"}\ncuanto cuesta\n'
-    )
+    given = 'q visa necesito pa mexico\n\n{"text": "how do i get the returned migrant certificate", "locale": "en"}\n{"text": 5}\ncuanto cuesta\n'
     result = CliRunner().invoke(cli.app, ["explain"], input=given)
-    assert result.exit_code == 0
+    assert result.exit_code == 1
     lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert lines.pop(2)["error"] == "ruta_error"
     keys = {"locale", "ranking", "decision", "topic", "destination", "choices", "reply", "milliseconds"}
     assert [set(line) for line in lines] == [keys] * 3
     assert [line["locale"] for line in lines] == ["es", "en", "es"]

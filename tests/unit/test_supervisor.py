@@ -62,33 +62,36 @@ def test_start_returns_when_the_program_is_ready(started: list[subprocess.Popen[
 
 
 @pytest.mark.parametrize("program", ["raise SystemExit(2)", "print('hello')"], ids=["fails", "ends"])
-def test_start_fails_when_the_program_ends_first(started: list[subprocess.Popen[str]], program: str) -> None:
+def test_start_fails_when_the_program_ends_first(started: list[subprocess.Popen[str]], signals: None, program: str) -> None:
     """The error names the program, and what was started before is stopped with it."""
-    supervisor = Supervisor()
-    supervisor.start("gateway", [READY + WAITS])
-    with pytest.raises(StartFailed, match="the worker did not become ready") as caught:
+    with pytest.raises(StartFailed, match="the worker did not become ready") as caught, Supervisor() as supervisor:
+        supervisor.start("gateway", [READY + WAITS])
         supervisor.start("worker", [program])
     assert caught.value.code == "start_failed"
     assert [process.poll() is None for process in started] == [False, False]
 
 
-def test_start_fails_when_the_program_says_nothing(started: list[subprocess.Popen[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_start_fails_when_the_program_says_nothing(
+    started: list[subprocess.Popen[str]], signals: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A program that hangs while it starts is given up after its time."""
     monkeypatch.setattr(module, "READY_SECONDS", 0.3)
     before = time.monotonic()
-    with pytest.raises(StartFailed):
-        Supervisor().start("worker", [WAITS])
+    with pytest.raises(StartFailed), Supervisor() as supervisor:
+        supervisor.start("worker", [WAITS])
     assert time.monotonic() - before < 5
     assert started[0].poll() is not None
 
 
-def test_start_leaves_nothing_running_when_it_is_interrupted(started: list[subprocess.Popen[str]], signals: None) -> None:
-    """Ctrl-C while the engine loads ends the gateway too, so that its port is free for the next start."""
-    supervisor = Supervisor()
-    supervisor.start("gateway", [READY + WAITS])
+@pytest.mark.parametrize(("number", "ends_with"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_a_stop_signal_while_starting_leaves_nothing_running(
+    started: list[subprocess.Popen[str]], signals: None, number: signal.Signals, ends_with: type[BaseException]
+) -> None:
+    """Ctrl-C or a service manager's stop while the engine loads ends the gateway too, so that its port is free again."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(ends_with), Supervisor() as supervisor:
+        supervisor.start("gateway", [READY + WAITS])
+        threading.Timer(0.3, os.kill, (os.getpid(), number)).start()
         supervisor.start("worker", [WAITS])
     assert [process.poll() is None for process in started] == [False, False]
 
@@ -97,9 +100,6 @@ def test_watch_starts_a_dead_program_again_until_it_is_stopped(started: list[sub
     """A death is reported once with its code, the program comes back, and a stop signal ends everything."""
     reports: list[str] = []
     supervisor = Supervisor()
-    supervisor.start("gateway", [READY + WAITS])
-    supervisor.start("worker", [READY + WAITS])
-    started[1].kill()
 
     def stop_when_revived() -> None:
         deadline = time.monotonic() + 5
@@ -107,8 +107,12 @@ def test_watch_starts_a_dead_program_again_until_it_is_stopped(started: list[sub
             time.sleep(0.02)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    threading.Thread(target=stop_when_revived).start()
-    supervisor.watch(reports.append)
+    with supervisor:
+        supervisor.start("gateway", [READY + WAITS])
+        supervisor.start("worker", [READY + WAITS])
+        started[1].kill()
+        threading.Thread(target=stop_when_revived).start()
+        supervisor.watch(reports.append)
     assert reports == ["the worker ended with code -9; starting it again in 0 s"]
     assert len(started) == 3
     assert all(process.poll() is not None for process in started)

@@ -10,7 +10,7 @@ import pytest
 from bot.conversations.turns import Trace, Turn, TurnResult
 from bot.errors import RutaError
 from bot.messages import OutboundMessage, QuickReply
-from bot.terminal import TerminalConversation, explain, reply_lines, useful_lines
+from bot.terminal import TerminalConversation, explain, explain_safely, reply_lines, useful_lines
 from bot.worker import Worker
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)
@@ -98,12 +98,24 @@ async def test_explain_reads_text_and_json_lines(line: str, text: str, locale: s
     assert (turn.engine_state, turn.choices) == (None, ())
 
 
-@pytest.mark.parametrize("line", ["{", "{}", '{"texto": "hola"}', '{"text": "a"} x'])
-async def test_explain_says_what_is_wrong_with_a_json_line(line: str) -> None:
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("{", "must be JSON"),
+        ("{}", 'needs "text"'),
+        ('{"texto": "hola"}', 'needs "text"'),
+        ('{"text": null}', 'needs "text"'),
+        ('{"text": "a", "locale": 3}', "as strings"),
+        ('{"text": "a"} x', "must be JSON"),
+    ],
+)
+async def test_explain_says_what_is_wrong_with_a_json_line(line: str, says: str) -> None:
     """A broken line is an error of ours, one plain sentence, and not a question."""
     worker = NotingWorker()
-    with pytest.raises(RutaError, match="must be JSON with a text"):
+    with pytest.raises(RutaError, match=says):
         await explain(worker.as_worker, line, NOW)
+    explained = await explain_safely(worker.as_worker, line, NOW)
+    assert (explained["error"], says in explained["message"]) == ("ruta_error", True)
     assert worker.turns == []
 
 

@@ -6,6 +6,8 @@ rule sends to the reply `utter_not_sure`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Dict, List, Type
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -16,26 +18,32 @@ from rasa.nlu.classifiers.classifier import IntentClassifier
 from rasa.shared.constants import DEFAULT_NLU_FALLBACK_INTENT_NAME
 from rasa.shared.nlu.training_data.message import Message
 
+from bot.engine.thresholds import Thresholds, read_thresholds
+
+_PROJECT = Path(__file__).resolve().parents[3]
+_OFFERED_OF = 5
+_MOST_OFFERED = 3
+
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=False)
 class DecisionMaker(GraphComponent, IntentClassifier):
-    """Turns calibrated probabilities into a decision.
+    """Turns calibrated probabilities into a decision, with the thresholds of the message's language.
 
     Config:
-        answer_above: the least probability at which the first topic is answered.
-        choices_above: the least probability that the first three together must reach to be offered.
-        urgent_above: the least total probability of urgent topics at which the likeliest of them is answered.
+        thresholds: the file that `ruta thresholds` writes, a path below the project's folder or an absolute one.
         urgent: the urgent topics.
         never_offered: intents that make no sense as a choice.
     """
 
     @staticmethod
     def get_default_config() -> Dict[str, Any]:
-        """Return the defaults; the figures behind them are in docs/decisions/0003-classifier.md."""
-        return {"answer_above": 0.5, "choices_above": 0.35, "urgent_above": 0.5, "urgent": [], "never_offered": []}
+        """Return the defaults."""
+        return {"thresholds": "intents/thresholds.yml", "urgent": [], "never_offered": []}
 
-    def __init__(self, config: Dict[str, Any]) -> None:
-        self._config = config
+    def __init__(self, config: Dict[str, Any], thresholds: Mapping[str, Thresholds]) -> None:
+        self._urgent = frozenset(config["urgent"])
+        self._never_offered = frozenset(config["never_offered"])
+        self._thresholds = thresholds
 
     @classmethod
     def create(
@@ -45,15 +53,21 @@ class DecisionMaker(GraphComponent, IntentClassifier):
         resource: Resource,
         execution_context: ExecutionContext,
     ) -> DecisionMaker:
-        """Make the component."""
-        return cls(config)
+        """Read the thresholds; loading a model does the same.
+
+        Raises:
+            RutaError: the thresholds cannot be read.
+        """
+        return cls(config, read_thresholds(_PROJECT / config["thresholds"]))
 
     def process(self, messages: List[Message]) -> List[Message]:
         """Set the decision of each message, and the fallback intent where it is not an answer."""
         for message in messages:
             chances: dict[str, float] = message.get("all_confidences") or {}
-            kind, topics = self.decide(chances)
-            message.set("decision", {"kind": kind, "topics": topics}, add_to_output=True)
+            alarm = sum(chance for name, chance in chances.items() if name in self._urgent)
+            locale = str((message.get("language") or {}).get("locale", ""))
+            kind, topics = self.decide(chances, alarm, self._thresholds.get(locale) or self._thresholds["all"])
+            message.set("decision", {"kind": kind, "topics": topics, "urgent_chance": alarm}, add_to_output=True)
             if kind in ("answer", "urgent"):
                 chosen = {"name": topics[0], "confidence": chances[topics[0]]}
             else:
@@ -61,18 +75,23 @@ class DecisionMaker(GraphComponent, IntentClassifier):
             message.set("intent", chosen, add_to_output=True)
         return messages
 
-    def decide(self, chances: dict[str, float]) -> tuple[str, list[str]]:
-        """Return the kind of decision and its topics, from the probabilities in falling order."""
-        if not chances:
-            return "menu", []
+    def decide(self, chances: Mapping[str, float], alarm: float, thresholds: Thresholds) -> tuple[str, list[str]]:
+        """Return the kind of decision and its topics.
+
+        Args:
+            chances: the likeliest intents with their probabilities, in falling order.
+            alarm: the total probability of all urgent topics.
+        """
         ranked = list(chances)
-        urgent = [name for name in ranked if name in self._config["urgent"]]
-        if urgent and sum(chances[name] for name in urgent) >= self._config["urgent_above"]:
+        if not ranked:
+            return "menu", []
+        urgent = [name for name in ranked if name in self._urgent]
+        if urgent and alarm >= thresholds.urgent_above:
             return "urgent", urgent[:1]
-        if chances[ranked[0]] >= self._config["answer_above"]:
+        if chances[ranked[0]] >= thresholds.answer_above:
             return "answer", ranked[:1]
-        offered = [name for name in ranked[:5] if name not in self._config["never_offered"]][:3]
-        is_vague = ranked[0] == "out_of_scope" or sum(chances[name] for name in offered) < self._config["choices_above"]
+        offered = [name for name in ranked[:_OFFERED_OF] if name not in self._never_offered][:_MOST_OFFERED]
+        is_vague = ranked[0] == "out_of_scope" or sum(chances[name] for name in offered) < thresholds.choices_above
         return ("menu", []) if is_vague else ("choices", offered)
 
     @classmethod

@@ -236,12 +236,17 @@ INBOUND = [
     InboundCase(
         "status_failed",
         _TWILIO.webhook(_TWILIO.status(_SID, "undelivered", "63016"), STATUS_PATH),
-        [DeliveryStatus("whatsapp", _SID, DeliveryState.FAILED, "63016")],
+        [DeliveryStatus("whatsapp", _SID, DeliveryState.FAILED, "63016", may_go_plain=True)],
     ),
     InboundCase(
         "status_blocked",
         _TWILIO.webhook(_TWILIO.status(_SID, "failed", "63014"), STATUS_PATH),
         [DeliveryStatus("whatsapp", _SID, DeliveryState.FAILED, "63014", opts_out=True)],
+    ),
+    InboundCase(
+        "status_template_refused",
+        _TWILIO.webhook(_TWILIO.status(_SID, "failed", "63021"), STATUS_PATH),
+        [DeliveryStatus("whatsapp", _SID, DeliveryState.FAILED, "63021", may_go_plain=True)],
     ),
     InboundCase("status_unknown", _TWILIO.webhook(_TWILIO.status(_SID, "teleported"), STATUS_PATH), []),
 ]

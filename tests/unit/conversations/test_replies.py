@@ -139,11 +139,14 @@ def test_a_section_is_sent_with_its_source_and_without_itself(content: ContentBu
     assert not any('"cost"' in payload for payload in _payloads(message))
 
 
-@pytest.mark.parametrize("name", ["", "rights", "no_such_section"])
-def test_a_section_that_is_not_there_gives_the_answer(content: ContentBuilder, name: str) -> None:
-    """An old button never ends in nothing."""
+@pytest.mark.parametrize("name", ["rights", "no_such_section"])
+def test_a_section_that_is_not_there_is_named_as_missing(content: ContentBuilder, name: str) -> None:
+    """An old button never ends in nothing: what is not there is said, with the source and what there is."""
     replies = _replies(content)
-    assert replies.section("visit_visa", name, "", "es") == replies.answer("visit_visa", "", "es")
+    reply = replies.section("visit_visa", name, "", "es")
+    assert reply.text.startswith(TEXTS.text("es", "reply.section_missing", title="La visa, W"))
+    assert reply.quick_replies == replies.answer("visit_visa", "", "es").quick_replies
+    assert replies.section("visit_visa", "", "", "es") == replies.answer("visit_visa", "", "es")
 
 
 def test_an_edit_is_answered_within_seconds_without_a_restart(content: ContentBuilder) -> None:

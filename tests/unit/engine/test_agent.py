@@ -131,7 +131,7 @@ async def test_a_chosen_language_sticks(locale: str) -> None:
 async def test_a_typed_command_runs_nothing(text: str) -> None:
     """The words behind the slash are read as words: memory and language stay, and no entity comes from braces."""
     contact = EngineConversation()
-    await contact.says("como saco la cedula")
+    await contact.says("buenas tardes como saco la cedula por primera vez")
     result = await contact.says(text)
     assert result.replies
     slots = {event["name"]: event["value"] for event in _events(contact.state) if event["event"] == "slot"}

@@ -13,7 +13,7 @@ from rasa.engine.storage.resource import Resource
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from bot.engine.components.classifier import CalibratedSvmClassifier, fit_temperature
+from bot.engine.components.classifier import CalibratedSvmClassifier, _temperatures, fit_temperature
 
 EXAMPLES = {
     "passport": ["como saco el pasaporte", "renovar pasaporte", "pasaporte ecuatoriano", "donde hago el pasaporte"],
@@ -36,7 +36,7 @@ def storage(tmp_path: Path) -> LocalModelStorage:
 
 
 def _make(storage: LocalModelStorage, **changes: Any) -> CalibratedSvmClassifier:
-    config = {**CalibratedSvmClassifier.get_default_config(), **changes}
+    config = {**CalibratedSvmClassifier.get_default_config(), "folds": 2, **changes}
     return CalibratedSvmClassifier.create(config, storage, RESOURCE, CONTEXT)
 
 
@@ -120,6 +120,18 @@ def test_one_intent_is_not_enough_to_train(storage: LocalModelStorage) -> None:
     classifier.train(_data({"passport": EXAMPLES["passport"]}))
     (message,) = classifier.process([Message(data={"text": "pasaporte"})])
     assert message.get("intent_ranking") == []
+
+
+def test_each_language_with_enough_examples_has_its_own_temperature() -> None:
+    """A language in which the scores are right more often is surer; one with few examples takes the common temperature."""
+    rng = np.random.default_rng(1)
+    truth = rng.integers(0, 3, 450)
+    scores = np.eye(3)[truth] + rng.normal(0, 0.1, (450, 3))
+    locales = np.array(["es"] * 200 + ["en"] * 200 + ["fr"] * 50)
+    scores[200:400] = scores[200:400][rng.permutation(200)]
+    found = _temperatures(scores, truth, locales)
+    assert set(found) == {"", "es", "en"}
+    assert found["es"] < found[""] < found["en"]
 
 
 def test_the_temperature_follows_how_often_the_scores_are_right() -> None:

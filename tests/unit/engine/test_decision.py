@@ -8,15 +8,18 @@ import pytest
 from rasa.shared.nlu.training_data.message import Message
 
 from bot.engine.components.decision import DecisionMaker
+from bot.engine.thresholds import Thresholds
 
 CONFIG = {**DecisionMaker.get_default_config(), "urgent": ["missing", "danger"], "never_offered": ["greet", "out_of_scope"]}
+EVERYWHERE = Thresholds(answer_above=0.5, choices_above=0.35, urgent_above=0.5)
+MAKER = DecisionMaker(CONFIG, {"all": EVERYWHERE, "fr": Thresholds(0.9, 0.35, 0.2)})
 
 
 def _message(chances: dict[str, float] | None) -> Message:
     message = Message(data={"text": "una pregunta"})
     if chances is not None:
         message.set("all_confidences", chances)
-    return DecisionMaker(CONFIG).process([message])[0]
+    return MAKER.process([message])[0]
 
 
 CASES: list[Any] = [
@@ -38,7 +41,8 @@ CASES: list[Any] = [
 @pytest.mark.parametrize(("chances", "expected"), CASES)
 def test_decide_weighs_the_probabilities(chances: dict[str, float], expected: tuple[str, list[str]]) -> None:
     """The thresholds decide, and urgent topics are weighed together before the rest."""
-    assert DecisionMaker(CONFIG).decide(chances) == expected
+    alarm = sum(chances.get(name, 0.0) for name in CONFIG["urgent"])
+    assert MAKER.decide(chances, alarm, EVERYWHERE) == expected
 
 
 @pytest.mark.parametrize(("chances", "expected"), CASES)
@@ -46,7 +50,7 @@ def test_the_intent_is_the_decision(chances: dict[str, float], expected: tuple[s
     """What is answered keeps its intent and probability, everything else becomes the fallback."""
     message = _message(chances)
     kind, topics = expected
-    assert message.get("decision") == {"kind": kind, "topics": topics}
+    assert {name: message.get("decision")[name] for name in ("kind", "topics")} == {"kind": kind, "topics": topics}
     if kind in ("answer", "urgent"):
         assert message.get("intent") == {"name": topics[0], "confidence": chances[topics[0]]}
     else:
@@ -55,11 +59,20 @@ def test_the_intent_is_the_decision(chances: dict[str, float], expected: tuple[s
 
 def test_a_message_that_was_not_classified_gets_the_menu() -> None:
     """An empty text has no probabilities and is no error."""
-    assert _message(None).get("decision") == {"kind": "menu", "topics": []}
+    assert _message(None).get("decision") == {"kind": "menu", "topics": [], "urgent_chance": 0}
 
 
 def test_choices_come_from_the_likeliest_five() -> None:
     """A sixth topic is never offered, even when others of the first five may not be."""
     chances = {"visa": 0.3, "greet": 0.2, "out_of_scope": 0.1, "a": 0.09, "greet2": 0.08, "b": 0.07}
     config = {**CONFIG, "never_offered": ["greet", "greet2", "out_of_scope"]}
-    assert DecisionMaker(config).decide(chances) == ("choices", ["visa", "a"])
+    maker = DecisionMaker(config, {"all": EVERYWHERE})
+    assert maker.decide(chances, 0.0, EVERYWHERE) == ("choices", ["visa", "a"])
+
+
+@pytest.mark.parametrize(("locale", "kind"), [("fr", "choices"), ("es", "answer"), ("", "answer")])
+def test_each_language_has_its_thresholds(locale: str, kind: str) -> None:
+    """A language without thresholds of its own takes those of all."""
+    message = Message(data={"text": "une question", "language": {"locale": locale, "confidence": 1.0}})
+    message.set("all_confidences", {"visa": 0.8, "cédula": 0.1})
+    assert MAKER.process([message])[0].get("decision")["kind"] == kind

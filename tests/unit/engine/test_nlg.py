@@ -73,11 +73,62 @@ async def test_generate_gives_text_and_buttons(nlg: ContentNlg, locale: str) -> 
     assert {"title": TEXTS.text(locale, "choices.menu"), "payload": "/menu"} in response["buttons"]
 
 
-@pytest.mark.parametrize("topic", ["more_detail", "inform_destination", "repeat_or_explain"])
+@pytest.mark.parametrize("topic", ["inform_destination", "repeat_or_explain"])
 def test_a_follow_up_is_about_the_last_answer(nlg: ContentNlg, topic: str) -> None:
-    """What was answered last is what "more" and "in Spain" are about."""
+    """What was answered last is what "once more" and "in Spain" are about."""
     tracker = _tracker("es", topic, {"topic": "passport"})
     assert nlg.compose(topic, tracker) == _replies().answer("passport", "", "es")
+
+
+def _ask_more(tracker: DialogueStateTracker, section: str = "") -> None:
+    rows = [{"entity": "section", "value": section}] if section else []
+    intent = {"name": "more_detail", "confidence": 1.0}
+    metadata = {"locale": "es", "locale_source": "detected"}
+    tracker.update(UserUttered("más", intent, rows, {"intent": intent, "entities": rows}, metadata=metadata))
+
+
+def test_more_gives_one_section_after_the_other(nlg: ContentNlg) -> None:
+    """ "Más" goes through the sections that were not sent yet, and says when there are no more."""
+    sections = ["requirements", "cost", "time", "where", "steps"]
+    found = [name for name in sections if _replies().section("passport", name, "", "es").text != _missing("passport")]
+    assert len(found) >= 3
+    tracker = _tracker("es", "passport", {"topic": "passport"})
+    _ask_more(tracker, found[0])
+    assert nlg.compose("more_detail", tracker) == _replies().section("passport", found[0], "", "es")
+    sent = [found[0]]
+    for _ in found[1:]:
+        _ask_more(tracker)
+        message = nlg.compose("more_detail", tracker)
+        sent += [name for name in found if message == _replies().section("passport", name, "", "es")]
+    assert sorted(sent) == sorted(found)
+    _ask_more(tracker)
+    assert TEXTS.text("es", "reply.no_more") in nlg.compose("more_detail", tracker).text
+
+
+def _missing(topic: str) -> str:
+    return _replies().section(topic, "no_such_section", "", "es").text
+
+
+def test_a_section_that_is_not_there_is_said_to_be_missing(nlg: ContentNlg) -> None:
+    """Nobody gets the whole answer again for a question that it does not hold; what there is is offered."""
+    message = nlg.compose("more_detail", _tracker("es", "more_detail", {"topic": "passport"}, {"section": "rights"}))
+    title = TEXTS.text("es", "reply.section_missing", title="x").split("x")[0]
+    assert message.text.startswith(title)
+    assert any('"section": "cost"' in choice.payload for choice in message.quick_replies)
+
+
+def test_a_country_that_the_last_topic_knows_nothing_of_gets_its_own_choices(nlg: ContentNlg) -> None:
+    """ "¿Y para Canadá?" after the passport, or at the beginning, offers what people ask about Canada; a button keeps its topic."""
+    for slots in ({}, {"topic": "passport"}):
+        tracker = _tracker("es", "inform_destination", {**slots, "destination": "ca"}, {"destination": "ca"})
+        message = nlg.compose("inform_destination", tracker)
+        assert message == _replies().about_country("ca", "es")
+        assert all('"destination": "ca"' in choice.payload for choice in message.quick_replies[:-1])
+    known = _tracker("es", "inform_destination", {"topic": "visit_visa", "destination": "ca"}, {"destination": "ca"})
+    assert nlg.compose("inform_destination", known) == _replies().answer("visit_visa", "ca", "es")
+    tapped = {"topic": "passport", "section": "cost", "destination": "ca"}
+    button = _tracker("es", "more_detail", {"topic": "passport", "destination": "ca"}, tapped)
+    assert nlg.compose("more_detail", button) == _replies().section("passport", "cost", "ca", "es")
 
 
 @pytest.mark.parametrize("topic", ["more_detail", "inform_destination", "repeat_or_explain"])

@@ -34,10 +34,10 @@ def wait_for(is_so: Callable[[], bool], seconds: float = 5.0) -> float:
 
 
 def test_message_is_answered_when_everything_runs(parts: Parts, channel: FakeChannel) -> None:
-    """A message goes in by webhook, through the worker, and out to the provider within a quarter of a second."""
+    """A message goes in by webhook, through the worker, and out to the provider."""
     with parts.worker.running(), serve(parts.app([channel])) as url:
         httpx.post(url + PATH, content=b"ana:1:hola", headers=RIGHT)
-        assert wait_for(lambda: bool(channel.sent)) < 0.5
+        wait_for(lambda: bool(channel.sent))
     assert channel.sent == [("ana", "Eco: hola")]
     assert channel.is_started and channel.is_closed
 

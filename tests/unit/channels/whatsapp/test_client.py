@@ -7,7 +7,8 @@ import logging
 import pytest
 
 from bot.errors import SendFailed, SendFailure
-from channels.whatsapp.client import TwilioClient, failure_of
+from channels.whatsapp.client import TwilioClient
+from channels.whatsapp.failures import failure_of
 from tests.contract.whatsapp.cases import make_provider, make_settings
 from tests.support.fake_twilio import ADDRESS, SENDER, FakeTwilio
 from tests.support.server import serve

@@ -1,0 +1,121 @@
+"""Answer for the workers while none takes messages: urgent phrases, taps, and a word that the message is kept.
+
+Runs in the gateway, without the engine. What was asked in words still waits for a worker, who answers it later.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from bot.conversations.choices import chosen_payload
+from bot.conversations.commands import read_command
+from bot.conversations.destinations import Destinations
+from bot.conversations.paging import MORE, first_page, following_page
+from bot.conversations.replies import Replies
+from bot.conversations.turns import Turn, Turns
+from bot.conversations.urgent import UrgentPhrases
+from bot.i18n import Catalogues
+from bot.messages import ChannelLimits, InboundKind, OutboundMessage
+
+WAIT_SECONDS = 20.0
+"""How long a message may wait for a worker before the gateway answers it."""
+TELL_AGAIN = timedelta(minutes=30)
+"""How long somebody is not told again that their messages are kept."""
+_MOST_AT_ONCE = 50
+
+logger = logging.getLogger(__name__)
+
+
+class StandIn:
+    """Answers what it can of the messages that have waited too long.
+
+    Args:
+        limits: by channel.
+        intents: the folder with urgent phrases and vocabulary.
+        clock: returns the present time, aware UTC.
+    """
+
+    def __init__(
+        self,
+        turns: Turns,
+        replies: Replies,
+        texts: Catalogues,
+        limits: Mapping[str, ChannelLimits],
+        intents: Path,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._turns = turns
+        self._replies = replies
+        self._texts = texts
+        self._limits = limits
+        self._urgent = UrgentPhrases(intents / "urgent")
+        self._destinations = Destinations(intents / "vocabulary" / "destinations.yml")
+        self._clock = clock
+        self._ordinals = intents / "vocabulary" / "ordinals.yml"
+        self._told: dict[str, datetime] = {}
+        self._passed: set[int] = set()
+
+    def answer_overdue(self) -> int:
+        """Answer what waits too long, and return how many replies were queued."""
+        turns = self._turns.overdue(WAIT_SECONDS, _MOST_AT_ONCE + len(self._passed))
+        self._passed &= {turn.inbound_id for turn in turns}
+        now = self._clock()
+        self._told = {contact: at for contact, at in self._told.items() if now - at < TELL_AGAIN}
+        return sum(self._answer(turn) for turn in turns if turn.inbound_id not in self._passed)
+
+    def _answer(self, turn: Turn) -> bool:
+        reply, ends = self.decide(turn)
+        if reply is None:
+            if turn.kind is InboundKind.GROUP or turn.conversation_id in self._told:
+                self._passed.add(turn.inbound_id)
+                return False
+            reply = self._kept(turn.locale)
+            self._told[turn.conversation_id] = self._clock()
+        is_queued = self._turns.stand_in(turn, self._page(reply, turn), ends=ends)
+        if is_queued:
+            logger.warning("stood_in inbound=%d ends=%s", turn.inbound_id, ends)
+        return is_queued
+
+    def _kept(self, locale: str) -> OutboundMessage:
+        return replace(self._replies.menu(locale), text=self._texts.text(locale, "reply.message_kept"))
+
+    def decide(self, turn: Turn) -> tuple[OutboundMessage | None, bool]:
+        """Return the reply to a message, None when only a worker can give it, and whether it is all that was asked for."""
+        is_tapped = turn.kind is InboundKind.QUICK_REPLY
+        urgent = self._urgent.match(turn.text) if turn.text and not is_tapped else None
+        if urgent is not None:
+            locale = urgent.locale if turn.locale_source == "default" and urgent.locale else turn.locale
+            return self._replies.answer(urgent.topic, self._country(turn.text), locale), False
+        chosen = chosen_payload(turn, self._ordinals)
+        if chosen.startswith(MORE):
+            return following_page(chosen, self._texts.text(turn.locale, "reply.more_choices")), True
+        reply = self._of_choice(chosen, turn.locale)
+        return reply, reply is not None
+
+    def _of_choice(self, chosen: str, locale: str) -> OutboundMessage | None:
+        command = read_command(chosen) if chosen else None
+        if command is None:
+            return None
+        destination = command.entities.get("destination", "")
+        if command.intent == "menu":
+            return self._replies.menu(locale, command.entities.get("family", ""))
+        if command.intent == "talk_to_person":
+            return self._replies.people(locale)
+        if command.intent == "more_detail" and command.entities.get("topic"):
+            return self._replies.section(command.entities["topic"], command.entities.get("section", ""), destination, locale)
+        return self._replies.answer(command.intent, destination, locale) if self._replies.is_answer(command.intent) else None
+
+    def _country(self, text: str) -> str:
+        found = self._destinations.find(text)
+        return found[0].value if found else ""
+
+    def _page(self, reply: OutboundMessage, turn: Turn) -> OutboundMessage:
+        limits = self._limits.get(turn.channel)
+        if limits is None:
+            return reply
+        title = reply.list_title or self._texts.text(turn.locale, "choices.list_title")
+        return first_page(replace(reply, list_title=title), limits, self._texts.text(turn.locale, "choices.more"))

@@ -1,0 +1,67 @@
+"""Make a message that only goes on with the last answer the intent that says so; see `bot.conversations.follow_ups`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, List, Text, Type
+
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.nlu.classifiers.classifier import IntentClassifier
+from rasa.shared.nlu.constants import ENTITIES, TEXT
+from rasa.shared.nlu.training_data.message import Message
+
+from bot.conversations.follow_ups import FollowUps
+from bot.engine.components.destinations import ENTITY
+
+_PROJECT = Path(__file__).resolve().parents[3]
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=False)
+class FollowUpReader(GraphComponent, IntentClassifier):
+    """Overrides the decision for follow-ups, but never an urgent one."""
+
+    @staticmethod
+    def get_default_config() -> Dict[Text, Any]:
+        """Return the defaults; `vocabulary` is a path below the project's folder, or an absolute one."""
+        return {"vocabulary": "intents/vocabulary/follow-ups.yml"}
+
+    def __init__(self, follow_ups: FollowUps) -> None:
+        self._follow_ups = follow_ups
+
+    @classmethod
+    def create(
+        cls,
+        config: Dict[Text, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+    ) -> FollowUpReader:
+        """Read the phrases; loading a model does the same.
+
+        Raises:
+            RutaError: the phrases cannot be read.
+        """
+        return cls(FollowUps(_PROJECT / {**cls.get_default_config(), **config}["vocabulary"]))
+
+    def process(self, messages: List[Message]) -> List[Message]:
+        """Set intent, section and decision of the follow-ups among the messages."""
+        for message in messages:
+            entities = message.get(ENTITIES) or []
+            countries = [(row["start"], row["end"]) for row in entities if row["entity"] == ENTITY]
+            found = self._follow_ups.find(str(message.get(TEXT) or ""), countries)
+            if found is None or (message.get("decision") or {}).get("kind") == "urgent":
+                continue
+            message.set("intent", {"name": found.intent, "confidence": 1.0}, add_to_output=True)
+            message.set("decision", {"kind": "answer", "topics": [found.intent]}, add_to_output=True)
+            if found.section:
+                section = {"entity": "section", "value": found.section, "start": 0, "end": 0, "extractor": type(self).__name__}
+                message.set(ENTITIES, [*entities, section], add_to_output=True)
+        return messages
+
+    @classmethod
+    def required_components(cls) -> List[Type[Any]]:
+        """Return what must stand before this component."""
+        return [IntentClassifier]

@@ -1,0 +1,160 @@
+"""What `ruta train` and `ruta thresholds` do, with their bars and tables."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from bot.conversations.urgent import UrgentPhrases
+from bot.engine.scoring import Example, Outcome, Scores, score
+from bot.errors import RutaError, SettingsError
+from bot.i18n import LOCALES
+from bot.wiring import Paths
+
+_SHOWN = ("top_1", "top_3", "right", "wrong", "lost", "refused", "urgent", "false_alarms")
+
+
+def train_model_in_use(paths: Paths, screen: Console, now: datetime, *, accept: bool = False) -> None:
+    """Train, compare with the model in use, and use the new one if it is no worse.
+
+    Args:
+        accept: use it in any case.
+
+    Raises:
+        EngineError: the engine refused the data.
+        ModelRefused: the new model is worse; it is kept out of use.
+    """
+    from bot.engine.promotion import ModelRefused, compare, refuse
+    from bot.engine.training import TRAINED_PARTS, newest_model, put_in_place, train_model
+
+    with _bar() as progress:
+        task = progress.add_task("training", total=TRAINED_PARTS)
+
+        def step(part: str) -> None:
+            progress.update(task, advance=1, description=f"training     {part}")
+
+        made = train_model(paths.root, paths.models, now, step)
+        progress.update(task, completed=TRAINED_PARTS, description="training     done")
+    used = newest_model(paths.models)
+    if used is not None:
+        with _bar() as progress:
+            task = progress.add_task("comparing", total=None)
+            comparison = compare(paths.root, used, made, partial(progress.advance, task))
+        if comparison:
+            screen.print(_comparison_table(comparison.before, comparison.after))
+        if comparison and comparison.falls and not accept:
+            kept = refuse(made, paths.models)
+            fallen = "; ".join(f"{f.group} {f.figure} {f.before:.3f} -> {f.after:.3f}" for f in comparison.falls)
+            raise ModelRefused(
+                f"fallen: {fallen}. The old model stays in use, the new one is {kept}; `ruta train --accept` uses it"
+            )
+    screen.print(f"model        {put_in_place(made, paths.models).name}")
+
+
+def set_thresholds(paths: Paths, screen: Console, *, write: bool) -> None:
+    """Search thresholds for each language and print what they do; see `bot.engine.thresholds`.
+
+    Raises:
+        SettingsError: there is no model.
+        RutaError: there are no calibration messages.
+    """
+    from bot.engine.components.decision import DecisionMaker
+    from bot.engine.evaluation import Judged, decide_again
+    from bot.engine.examples import read_calibration_examples, read_test_examples
+    from bot.engine.importer import ContentImporter
+    from bot.engine.thresholds import (
+        EVERY_LOCALE,
+        LEAST_MESSAGES,
+        Thresholds,
+        read_thresholds,
+        search_thresholds,
+        write_thresholds,
+    )
+    from bot.engine.training import newest_model
+
+    model = newest_model(paths.models)
+    if model is None:
+        raise SettingsError(f"{paths.models}: there is no model yet; run `ruta train`")
+    calibration, tests = read_calibration_examples(paths.root), read_test_examples(paths.root)
+    if not calibration:
+        raise RutaError("tests/nlu/ holds no calibration_<locale>.yml; see its README")
+    pipeline = ContentImporter(str(paths.root / "config.yml")).get_config()["pipeline"]
+    config = next(component for component in pipeline if component["name"].endswith("DecisionMaker"))
+    file = paths.root / {**DecisionMaker.get_default_config(), **config}["thresholds"]
+    now = read_thresholds(file)
+    maker = DecisionMaker({**DecisionMaker.get_default_config(), **config}, now)
+    urgent = frozenset(config["urgent"])
+    judged = _judge_all(model, [*calibration, *tests], paths)
+    setting, held = judged[: len(calibration)], judged[len(calibration) :]
+
+    def outcomes(members: Sequence[Judged], by_locale: Mapping[str, Thresholds]) -> list[Outcome]:
+        def decide(one: Judged) -> tuple[str, list[str]]:
+            return maker.decide(one.chances, one.urgent_chance, by_locale.get(one.read_locale) or by_locale[EVERY_LOCALE])
+
+        return decide_again(members, decide)
+
+    def search(members: Sequence[Judged], base: Thresholds | None = None) -> Thresholds:
+        return search_thresholds(lambda t: outcomes(members, {EVERY_LOCALE: t}), partial(score, urgent=urgent), base)
+
+    found = {EVERY_LOCALE: search(setting)}
+    for locale in LOCALES:
+        members = [one for one in setting if one.read_locale == locale]
+        if len(members) >= LEAST_MESSAGES:
+            found[locale] = search(members, found[EVERY_LOCALE])
+    rows = {}
+    for name, by_locale in (("now", now), ("new", found)):
+        for place, members in (("calibration", setting), ("tests", held)):
+            rows[f"{name}, {place}"] = score(outcomes(members, by_locale), urgent)
+            for locale in LOCALES:
+                part = [one for one in members if one.example.locale == locale]
+                rows[f"{name}, {place} {locale}"] = score(outcomes(part, by_locale), urgent)
+    screen.print(_scores_table("what the thresholds do", rows))
+    for locale, values in found.items():
+        screen.print(f"{locale}: {values}")
+    if write:
+        write_thresholds(file, found)
+        screen.print(f"written      {file.relative_to(paths.root)}")
+
+
+def _judge_all(model: Path, examples: Sequence[Example], paths: Paths) -> list:  # type: ignore[type-arg]
+    from bot.engine.evaluation import judge_model
+
+    with _bar() as progress:
+        task = progress.add_task("reading", total=len(examples))
+        return judge_model(model, examples, UrgentPhrases(paths.intents / "urgent"), partial(progress.advance, task))
+
+
+def _comparison_table(before: Mapping[str, Scores], after: Mapping[str, Scores]) -> Table:
+    table = Table("tests/nlu", "messages", *_SHOWN, title="in use -> new", title_justify="left")
+    for group, scores in after.items():
+        old = before.get(group)
+        news = _cells(scores)
+        olds = _cells(old) if old else news
+        cells = [new if new == was else f"{was} -> {new}" for was, new in zip(olds, news, strict=True)]
+        table.add_row(group, str(scores.count), *cells)
+    return table
+
+
+def _scores_table(title: str, rows: Mapping[str, Scores]) -> Table:
+    table = Table("", "messages", *_SHOWN, title=title, title_justify="left")
+    for name, scores in rows.items():
+        table.add_row(name, str(scores.count), *_cells(scores))
+    return table
+
+
+def _cells(scores: Scores) -> list[str]:
+    """Return the shown figures; a share of no messages is a dash."""
+    counts = {"refused": scores.outside, "urgent": scores.alarming}
+    return [f"{getattr(scores, name):.3f}" if counts.get(name, 1) else "-" for name in _SHOWN]
+
+
+def _bar() -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=Console(file=sys.__stderr__))

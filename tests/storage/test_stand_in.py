@@ -1,0 +1,130 @@
+"""The stand-in: what people get while no worker takes messages, on both databases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from bot.conversations.commands import payload
+from bot.conversations.stand_in import TELL_AGAIN, WAIT_SECONDS, StandIn
+from bot.i18n import Catalogues
+from bot.messages import InboundKind, OutboundMessage, QuickReply
+from bot.storage.models import Inbound, Outbound
+from bot.wiring import Paths, build_replies
+from channels.webchat.limits import LIMITS
+from tests.support.builders import System, make_inbound
+
+ROOT = Path(__file__).resolve().parents[2]
+REPLIES = build_replies(Paths(ROOT))
+TEXTS = Catalogues(ROOT / "locales")
+
+
+@pytest.fixture
+def stand_in(system: System) -> StandIn:
+    """Return the stand-in on the real content, phrases and sentences."""
+    return StandIn(system.turns("gateway"), REPLIES, TEXTS, {"webchat": LIMITS}, ROOT / "intents", system.clock)
+
+
+def _wait(system: System, seconds: float = WAIT_SECONDS + 1) -> None:
+    system.clock.turn(seconds=seconds)
+
+
+def _replies(system: System) -> list[OutboundMessage]:
+    with system.database.transaction() as session:
+        bodies = session.scalars(select(Outbound.body).order_by(Outbound.id)).all()
+    return [OutboundMessage.from_json(body) for body in bodies]
+
+
+def test_an_urgent_message_gets_its_card_and_is_still_answered_later(system: System, stand_in: StandIn) -> None:
+    """The card comes once, with the numbers of the country that is named; the worker finds the message as new."""
+    system.inbox.store([make_inbound("me tienen secuestrado en Tapachula ayuda")])
+    assert stand_in.answer_overdue() == 0
+    _wait(system)
+    assert stand_in.answer_overdue() == 1
+    assert stand_in.answer_overdue() == 0
+    (reply,) = _replies(system)
+    assert "México" in reply.text
+    assert "911" in reply.text
+    turn = system.turns().claim()
+    assert turn is not None
+    assert (turn.text, turn.attempts) == ("me tienen secuestrado en Tapachula ayuda", 1)
+
+
+def test_a_question_is_kept_and_the_menu_offered_once(system: System, stand_in: StandIn) -> None:
+    """Whoever writes three times is told once, in their language; after a while they are told again."""
+    for text in ("how do i get a visa", "hello??", "anyone"):
+        system.inbox.store([make_inbound(text, locale_hint="en")])
+    _wait(system)
+    assert stand_in.answer_overdue() == 1
+    assert stand_in.answer_overdue() == 0
+    (reply,) = _replies(system)
+    assert reply.text == TEXTS.text("en", "reply.message_kept")
+    assert [choice.payload for choice in reply.quick_replies][0] == payload("menu", family="emergency")
+    _wait(system, TELL_AGAIN.total_seconds())
+    system.inbox.store([make_inbound("still there?")])
+    _wait(system)
+    assert stand_in.answer_overdue() == 1
+    with system.database.transaction() as session:
+        assert set(session.scalars(select(Inbound.state))) == {"waiting"}
+
+
+def test_an_urgent_message_behind_a_question_is_seen(system: System, stand_in: StandIn) -> None:
+    """The second message of a conversation counts as much as the first."""
+    system.inbox.store([make_inbound("hola"), make_inbound("auxilio me quieren matar")])
+    _wait(system)
+    assert stand_in.answer_overdue() == 2
+    assert _replies(system)[1].text == REPLIES.answer("emergency_danger", "", "es").text
+
+
+@pytest.mark.parametrize(
+    ("meaning", "expected"),
+    [
+        (payload("menu", family="returns"), REPLIES.menu("es", "returns").text),
+        (payload("passport"), REPLIES.answer("passport", "", "es").text),
+        (
+            payload("more_detail", topic="passport", section="cost"),
+            REPLIES.section("passport", "cost", "", "es").text,
+        ),
+        (payload("talk_to_person"), REPLIES.people("es").text),
+    ],
+)
+def test_a_tap_is_answered_at_once_and_for_good(system: System, stand_in: StandIn, meaning: str, expected: str) -> None:
+    """What needs no understanding needs no worker; it is not answered twice."""
+    system.inbox.store([make_inbound("hola")])
+    system.answer(OutboundMessage("elija", (QuickReply("Esto", meaning, "tok"),)))
+    system.inbox.store([make_inbound("Esto", kind=InboundKind.QUICK_REPLY, quick_reply="tok")])
+    _wait(system)
+    assert stand_in.answer_overdue() == 1
+    assert _replies(system)[-1].text == expected
+    assert system.turns().claim() is None
+
+
+def test_a_typed_number_counts_as_a_tap(system: System, stand_in: StandIn) -> None:
+    """On a channel without buttons the menu that was offered can be used with numbers."""
+    system.inbox.store([make_inbound("hola")])
+    _wait(system)
+    stand_in.answer_overdue()
+    system.inbox.store([make_inbound("1")])
+    _wait(system)
+    assert stand_in.answer_overdue() == 1
+    assert _replies(system)[-1].text == REPLIES.menu("es", "emergency").text
+
+
+def test_a_message_that_a_worker_holds_is_left_to_it(system: System, stand_in: StandIn) -> None:
+    """A slow worker is no absent worker."""
+    system.inbox.store([make_inbound("me quieren matar")])
+    _wait(system)
+    turn = system.turns().claim()
+    assert turn is not None
+    assert stand_in.answer_overdue() == 0
+    assert not system.turns("gateway").stand_in(turn, OutboundMessage("tarde"), ends=False)
+    assert _replies(system) == []
+
+
+def test_a_message_in_a_group_gets_nothing(system: System, stand_in: StandIn) -> None:
+    """Nobody is answered in front of others."""
+    system.inbox.store([make_inbound("hola", kind=InboundKind.GROUP)])
+    _wait(system)
+    assert stand_in.answer_overdue() == 0
