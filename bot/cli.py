@@ -228,6 +228,20 @@ def content_hash(files: list[Path], write: Annotated[bool, typer.Option(help="Wr
         print(f"{file} {write_source_hash(file) if write else source_hash_of(file)}")
 
 
+@content.command("table")
+def content_table(write: Annotated[bool, typer.Option("--write", help="Write it into docs/topics.md.")] = False) -> None:
+    """Print the table of topics: languages, countries, sources, dates and examples of each."""
+    from bot.content.table import topics_table
+
+    paths = Paths(ROOT)
+    table = topics_table(paths.content, paths.intents / "nlu")
+    if write:
+        (ROOT / "docs" / "topics.md").write_text(table, encoding="utf-8")
+        screen.print("written      docs/topics.md")
+    else:
+        print(table, end="")
+
+
 @whatsapp.command("setup")
 def whatsapp_setup() -> None:
     """Create the fixed set of message templates for buttons and lists at Twilio; safe to repeat."""

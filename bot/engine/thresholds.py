@@ -22,7 +22,7 @@ COSTS = {"wrong": 3.0, "lost": 1.0, "offered": 0.5}
 written again, a choice has to be read."""
 CHANCE = 0.3
 """Costs that differ by less than this over the root of the number of messages, half a standard error, are the same; of those the
-lowest `answer_above` wins, which answers most."""
+middle `answer_above` is taken, since the cheapest is cheapest by chance."""
 ANSWER_STEPS = [round(0.30 + 0.02 * step, 2) for step in range(33)]
 CHOICES_STEPS = [round(0.05 + 0.05 * step, 2) for step in range(12)]
 URGENT_STEPS = [round(0.10 + 0.02 * step, 2) for step in range(41)]
@@ -76,9 +76,9 @@ def write_thresholds(path: Path, thresholds: Mapping[str, Thresholds]) -> None:
 def search_thresholds(decide: Decide, score: Score, base: Thresholds | None = None) -> Thresholds:
     """Return the thresholds that cost least.
 
-    First the lowest `urgent_above` that keeps the false alarms within `MOST_FALSE_ALARMS`, since a missed emergency is worse than
-    any wrong answer; then the other two by `COSTS`. An urgent topic can also be answered because it alone is likely enough, so
-    they are searched in turns.
+    First the lowest `urgent_above` that keeps the false alarms safely within `MOST_FALSE_ALARMS`, since a missed emergency is
+    worse than any wrong answer; then the other two by `COSTS`. An urgent topic can also be answered because it alone is likely
+    enough, so they are searched in turns.
 
     Args:
         decide: returns what becomes of the calibration messages with some thresholds.
@@ -90,13 +90,16 @@ def search_thresholds(decide: Decide, score: Score, base: Thresholds | None = No
     def costs(name: str, values: Sequence[float]) -> dict[Thresholds, float]:
         return {candidate: cost_of(score(decide(candidate))) for candidate in _with(best, name, values)}
 
+    count = score(decide(best)).count or 1
+    allowed = MOST_FALSE_ALARMS - math.sqrt(MOST_FALSE_ALARMS / count) / 2  # Half a standard error below the limit.
     for _ in range(_SEARCH_ROUNDS):
         if base is None:
-            quiet = [t for t in _with(best, "urgent_above", URGENT_STEPS) if score(decide(t)).false_alarms <= MOST_FALSE_ALARMS]
+            quiet = [t for t in _with(best, "urgent_above", URGENT_STEPS) if score(decide(t)).false_alarms <= allowed]
             best = quiet[0] if quiet else replace(best, urgent_above=URGENT_STEPS[-1])
         by_answer = costs("answer_above", ANSWER_STEPS)
-        least = min(by_answer.values()) + CHANCE / math.sqrt(score(decide(best)).count or 1)
-        best = next(candidate for candidate, cost in by_answer.items() if cost <= least)
+        least = min(by_answer.values()) + CHANCE / math.sqrt(count)
+        good = [candidate for candidate, cost in by_answer.items() if cost <= least]
+        best = good[len(good) // 2]
         by_choices = costs("choices_above", CHOICES_STEPS[::-1])
         best = min(by_choices, key=by_choices.__getitem__)
     return best

@@ -62,6 +62,8 @@ def train_model(root: Path, folder: Path, now: datetime, on_step: Callable[[str]
                 config="config.yml",
                 training_files=["intents"],
                 output=str(folder / "new"),
+                # The engine's cache knows neither our vocabulary nor the code outside a component's class.
+                force_training=True,
                 fixed_model_name=f"ruta-{now:%Y%m%d-%H%M%S}",
             )
         logger.removeHandler(watch)

@@ -69,11 +69,12 @@ def _decide(thresholds: Thresholds) -> list[Outcome]:
 
 
 def test_the_search_finds_the_cheapest_and_keeps_false_alarms_rare() -> None:
-    """The mistakes below 0.6 become choices, and every urgent message gets its card."""
+    """Most mistakes below 0.6 become choices, and every urgent message gets its card."""
     found = search_thresholds(_decide, partial(score, urgent=URGENT))
     scores = score(_decide(found), URGENT)
-    assert found.answer_above == pytest.approx(0.6)
-    assert (scores.wrong, scores.urgent) == (0.0, 1.0)
+    assert 0.5 < found.answer_above < 0.7
+    assert scores.urgent == 1.0
     assert scores.false_alarms <= MOST_FALSE_ALARMS
-    other = score(_decide(Thresholds(0.9, found.choices_above, found.urgent_above)), URGENT)
-    assert cost_of(scores) < cost_of(other)
+    for answer_above in (0.3, 0.94):
+        other = score(_decide(Thresholds(answer_above, found.choices_above, found.urgent_above)), URGENT)
+        assert cost_of(scores) < cost_of(other)
