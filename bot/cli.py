@@ -45,7 +45,6 @@ def run() -> None:
     A program that dies is started again. Ctrl-C stops all. Settings: .env.example.
     """
     from bot.engine.training import is_model_current
-    from bot.model_tools import train_model_in_use
     from bot.supervisor import Supervisor
 
     opened = open_app(ROOT)
@@ -53,7 +52,7 @@ def run() -> None:
     if is_model_current(ROOT, opened.paths.models):
         screen.print("model        up to date")
     else:
-        train_model_in_use(opened.paths, screen, utc_now())
+        _train_if_possible(opened.paths)
     _upgrade(opened)
     with Supervisor() as supervisor:
         supervisor.start("gateway", ["gateway"])
@@ -296,6 +295,19 @@ async def _work(built: Worker) -> None:
     await built.run()
 
 
+def _train_if_possible(paths: Paths) -> None:
+    """Train, but let a model that is there answer when the new one is refused or cannot be made: people wait for answers."""
+    from bot.engine.training import newest_model
+    from bot.model_tools import train_model_in_use
+
+    try:
+        train_model_in_use(paths, screen, utc_now())
+    except RutaError as error:
+        if newest_model(paths.models) is None:
+            raise
+        screen.print(f"model        the old one stays [{error.code}]: {error}", markup=False, style="yellow")
+
+
 def _upgrade(opened: App) -> None:
     from bot.storage.upgrade import upgrade_database
 
@@ -320,7 +332,7 @@ def _engine_only(what: str) -> Worker:
     key = Fernet.generate_key().decode()
     settings = Settings.parse_obj({"mode": "development", "channels": "webchat"})
     with _spinner(what):
-        return build_worker(App(Paths(ROOT), settings, Vault([key], key), Database("sqlite://")))
+        return build_worker(App(Paths(ROOT), settings, Vault([key], key), Database("sqlite://")), watches_models=False)
 
 
 def _spinner(what: str) -> Progress:

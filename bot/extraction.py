@@ -35,7 +35,7 @@ def extract_catalogue(fileobj: IO[bytes], keywords: Any, comment_tags: Any, opti
     """Yield the titles of families, of topics without an answer in content/, and of sections."""
     data = yaml.safe_load(fileobj.read().decode())
     for family, topics in data["families"].items():
-        if any(topic["kind"] == "answer" for topic in topics):
+        if any(topic["kind"] != "system" for topic in topics):
             yield 1, None, f"family.{family}", ["a line of the menu, at most 24 characters"]
         for topic in topics:
             if topic["kind"] != "answer":

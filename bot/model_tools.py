@@ -49,6 +49,8 @@ def train_model_in_use(paths: Paths, screen: Console, now: datetime, *, accept: 
             comparison = compare(paths.root, used, made, partial(progress.advance, task))
         if comparison:
             screen.print(_comparison_table(comparison.before, comparison.after))
+        if comparison and comparison.unreadable:
+            screen.print(f"not compared: the model in use cannot be measured any more ({comparison.unreadable})", style="yellow")
         if comparison and comparison.falls and not accept:
             kept = refuse(made, paths.models)
             fallen = "; ".join(f"{f.group} {f.figure} {f.before:.3f} -> {f.after:.3f}" for f in comparison.falls)

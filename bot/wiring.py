@@ -161,8 +161,11 @@ def build_stand_in(app: App) -> StandIn:
     return StandIn(turns, build_replies(app.paths), texts, channel_limits(app.settings), app.paths.intents, utc_now)
 
 
-def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None) -> Worker:
+def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None, *, watches_models: bool = True) -> Worker:
     """Load the engine and build a worker; this takes seconds.
+
+    Args:
+        watches_models: take a newer model over while running.
 
     Raises:
         SettingsError: there is no model.
@@ -179,11 +182,12 @@ def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None) -> Wo
         raise SettingsError(f"{app.paths.models}: there is no model yet; run `ruta train`")
     replies = build_replies(app.paths)
     outbox = Outbox(app.database, app.vault, utc_now)
+    find = partial(newest_model, app.paths.models) if watches_models else lambda: model
     owner = f"{socket.gethostname()[:20]}-{os.getpid()}"
     return Worker(
         WorkerParts(
             turns=Turns(app.database, app.vault, outbox, owner, utc_now),
-            engine=FreshEngine(partial(newest_model, app.paths.models), partial(Engine, replies=replies), model),
+            engine=FreshEngine(find, partial(Engine, replies=replies), model),
             replies=replies,
             texts=Catalogues(app.paths.locales),
             urgent=UrgentPhrases(app.paths.intents / "urgent"),

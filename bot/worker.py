@@ -22,7 +22,7 @@ from bot.conversations.paging import MORE, first_page, following_page
 from bot.conversations.replies import Replies
 from bot.conversations.turns import Turn, TurnResult, Turns
 from bot.conversations.urgent import UrgentPhrases
-from bot.errors import LeaseLost
+from bot.errors import LeaseLost, SettingsError
 from bot.i18n import N_, Catalogues
 from bot.messages import ChannelLimits, InboundKind, OutboundMessage
 
@@ -33,7 +33,7 @@ POLL_SECONDS = 0.05
 ENGINE_SECONDS = 20.0
 """How long the engine may take for one message before it counts as failed; well under the lease."""
 DATABASE_PAUSE_SECONDS = 1.0
-"""How long a worker rests when the database cannot be reached."""
+"""How long a worker rests when the database cannot be reached, or when a message cannot be read."""
 MAX_ATTEMPTS = 3
 """Tries before a message whose worker keeps dying goes to the dead letters."""
 
@@ -90,8 +90,10 @@ class Worker:
             return await self.run_once()
         except DBAPIError as error:
             logger.error("database_failed code=%s", type(error.orig).__name__)
-            await asyncio.sleep(DATABASE_PAUSE_SECONDS)
-            return False
+        except SettingsError as error:  # One row that no key opens must not stop the others, which now go first.
+            logger.error("message_unreadable code=%s", error.code)
+        await asyncio.sleep(DATABASE_PAUSE_SECONDS)
+        return False
 
     async def run_once(self) -> bool:
         """Run one turn; return whether there was one."""
@@ -99,6 +101,8 @@ class Worker:
         if turn is None:
             return False
         result, is_dead = await self._result(turn)
+        if turn.is_stood_in:
+            result = replace(result, replies=[])
         try:
             self._parts.turns.commit(turn, self._page(result, turn), is_dead=is_dead)
         except LeaseLost:

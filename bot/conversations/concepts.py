@@ -1,13 +1,14 @@
 """Find what a message speaks of by lists of words that mean the same in four languages: coyote, pollero, smuggler, passeur.
 
 The lists live in `intents/vocabulary/concepts.yml` and belong to staff. The classifier takes each concept as a feature, so that a
-word that no example holds still counts. Pure: no engine, no storage.
+word that no example holds still counts. Places in Ecuador (`places.yml`) are read the same way. Pure: no engine, no storage.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,26 +26,32 @@ TYPO_LENGTH = 5
 _MOST_REMEMBERED = 65536
 
 
+@dataclass(frozen=True)
+class FoundName:
+    """A listed name in a text: `start` and `end`, exclusive, are places in the text."""
+
+    name: str
+    start: int
+    end: int
+
+
 class Concepts:
-    """The lists of a file.
+    """Names, each with the words and phrases that mean it; the longest phrase wins.
 
     Args:
+        rows: phrase and name.
         real_words: words that are never a typo of a listed one, folded.
 
     Raises:
-        RutaError: the file cannot be read, or a word stands in two concepts; the text names it.
+        ValueError: a phrase stands in two names.
     """
 
-    def __init__(self, path: Path, real_words: Collection[str] = ()) -> None:
-        try:
-            lists = yaml.safe_load(path.read_text(encoding="utf-8"))["concepts"]
-            rows = list(_rows(lists))
-        except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
-            raise RutaError(f"{path}: cannot be read as concepts ({type(error).__name__})") from error
+    def __init__(self, rows: Iterable[tuple[str, str]], real_words: Collection[str] = ()) -> None:
         self._phrases: dict[tuple[str, ...], str] = {}
-        for phrase, concept in rows:
-            if self._phrases.setdefault(phrase, concept) != concept:
-                raise RutaError(f"{path}: {' '.join(phrase)!r} stands in {self._phrases[phrase]} and in {concept}; keep one")
+        for text, name in rows:
+            phrase = tuple(word.text for word in split_words(text))
+            if phrase and self._phrases.setdefault(phrase, name) != name:
+                raise ValueError(f"{text!r} stands in {self._phrases[phrase]} and in {name}; keep one")
         self._longest: dict[str, int] = defaultdict(int)
         for phrase in self._phrases:
             self._longest[phrase[0]] = max(self._longest[phrase[0]], len(phrase))
@@ -53,25 +60,31 @@ class Concepts:
         self._remember()
 
     def find(self, text: str) -> list[str]:
-        """Return the concepts that a message names, each as often as it is named."""
-        words = tuple(word.text for word in split_words(text))
+        """Return the names that a text speaks of, each as often as it does."""
+        return [found.name for found in self.find_places(text)]
+
+    def find_places(self, text: str) -> list[FoundName]:
+        """Return the names in order, with their places in the text."""
+        typed = split_words(text)
+        words = tuple(word.text for word in typed)
         found, position = [], 0
         while position < len(words):
-            concept, length = self._at(words, position)
-            if concept:
-                found.append(concept)
+            name, length = self._at(words, position)
+            if name:
+                found.append(FoundName(name, typed[position].start, typed[position + length - 1].end))
             position += length
         return found
 
     def _at(self, words: tuple[str, ...], position: int) -> tuple[str, int]:
-        for length in range(self._longest.get(words[position], 0), 0, -1):
-            concept = self._phrases.get(words[position : position + length])
-            if concept:
-                return concept, length
+        longest = min(self._longest.get(words[position], 0), len(words) - position)
+        for length in range(longest, 0, -1):
+            name = self._phrases.get(words[position : position + length])
+            if name:
+                return name, length
         return self._like(words[position]), 1
 
     def _nearest(self, word: str) -> str:
-        """Return the concept of the listed word that differs from this one by one slip, or the empty string."""
+        """Return the name of the listed word that differs from this one by one slip, or the empty string."""
         if len(word) < TYPO_LENGTH or word in self._real_words:
             return ""
         like = process.extractOne(word, self._words, scorer=OSA.distance, score_cutoff=1)
@@ -88,8 +101,39 @@ class Concepts:
         self._remember()
 
 
-def _rows(lists: dict[str, dict[str, list[str]]]) -> Iterator[tuple[tuple[str, ...], str]]:
-    for concept, by_locale in lists.items():
-        for locale in LOCALES:
-            for phrase in by_locale.get(locale, []):
-                yield tuple(word.text for word in split_words(str(phrase))), concept
+def read_concepts(path: Path, real_words: Collection[str] = ()) -> Concepts:
+    """Read `concepts.yml`: lists by name and locale.
+
+    Raises:
+        RutaError: the file cannot be read, or a phrase stands twice; the text names it.
+    """
+
+    def rows(data: Any) -> Iterator[tuple[str, str]]:
+        for name, by_locale in data["concepts"].items():
+            for locale in LOCALES:
+                yield from ((str(phrase), name) for phrase in by_locale.get(locale, []))
+
+    return _read(path, rows, real_words)
+
+
+def read_places(path: Path, real_words: Collection[str] = ()) -> Concepts:
+    """Read `places.yml`: one list by name.
+
+    Raises:
+        RutaError: the file cannot be read, or a phrase stands twice; the text names it.
+    """
+
+    def rows(data: Any) -> Iterator[tuple[str, str]]:
+        for name, phrases in data["places"].items():
+            yield from ((str(phrase), str(name)) for phrase in phrases)
+
+    return _read(path, rows, real_words)
+
+
+def _read(path: Path, rows: Callable[[Any], Iterator[tuple[str, str]]], real_words: Collection[str]) -> Concepts:
+    try:
+        return Concepts(rows(yaml.safe_load(path.read_text(encoding="utf-8"))), real_words)
+    except ValueError as error:
+        raise RutaError(f"{path}: {error}") from error
+    except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise RutaError(f"{path}: cannot be read as lists of words ({type(error).__name__})") from error

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from bot.messages import DeliveryState
-from bot.storage.models import Conversation, Inbound, Outbound
+from bot.storage.models import Contact, Conversation, Delivery, Inbound, Outbound
 from bot.storage.session import Database
 
 
@@ -57,16 +57,24 @@ class Failures:
     def retry(self) -> int:
         """Let all be tried again from the start, and return how many there are.
 
-        A message whose encrypted text is gone, because the person had it deleted, stays as it is.
+        A reply that had gone out and was reported as not delivered is sent again from its first part.
         """
         now = self._clock()
-        readable = (Inbound.state == "dead", Inbound.body_encrypted.is_not(None))
+        dead = (Inbound.state == "dead", Inbound.body_encrypted.is_not(None))
+        owners = select(Inbound.conversation_id).where(*dead)
         with self._database.transaction() as session:
-            owners = select(Inbound.conversation_id).where(*readable)
+            connection = session.connection()
+            # The inbox and the workers lock the contact first as well.
+            contacts = select(Conversation.contact_id).where(Conversation.id.in_(owners))
+            connection.execute(select(Contact.id).where(Contact.id.in_(contacts)).order_by(Contact.id).with_for_update())
             idle = (Conversation.id.in_(owners), Conversation.waiting_since.is_(None))
-            session.execute(update(Conversation).where(*idle).values(waiting_since=now))
+            connection.execute(update(Conversation).where(*idle).values(waiting_since=now))
             waiting = {"state": "waiting", "attempts": 0, "error_code": "", "done_at": None}
-            messages = session.connection().execute(update(Inbound).where(*readable).values(**waiting)).rowcount
-            failed = update(Outbound).where(Outbound.state == DeliveryState.FAILED.value)
-            replies = session.connection().execute(failed.values(state="queued", attempts=0, due_at=now)).rowcount
-        return messages + replies
+            messages = connection.execute(update(Inbound).where(*dead).values(**waiting)).rowcount
+            failed = session.scalars(select(Outbound).where(Outbound.state == DeliveryState.FAILED.value)).all()
+            for reply in failed:
+                if reply.sent_at is not None:
+                    session.execute(delete(Delivery).where(Delivery.outbound_id == reply.id))
+                    reply.parts_sent, reply.sent_at = 0, None
+                reply.state, reply.attempts, reply.due_at = "queued", 0, now
+        return messages + len(failed)

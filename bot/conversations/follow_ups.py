@@ -12,15 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from rapidfuzz import fuzz, process
+from rapidfuzz.distance import OSA
 
 from bot.conversations.words import split_words
 from bot.errors import RutaError
 
-FUZZY_SCORE = 90.0
-"""How alike what was typed and a phrase must be, 0 to 100, to be read as a typo of it."""
-FUZZY_LENGTH = 6
-"""Letters and spaces that a phrase needs before a typo is forgiven."""
+TYPO_LENGTH = 5
+"""Letters that a word needs before one slip in it is forgiven."""
 MOST_WORDS = 12
 """A longer message has a question of its own."""
 _KEYS = frozenset({"connectors", "fillers", "sections", "more", "again"})
@@ -78,10 +76,9 @@ class FollowUps:
     def _meaning(self, typed: str) -> FollowUp | None:
         if typed in self._phrases:
             return self._phrases[typed]
-        if len(typed) < FUZZY_LENGTH:
-            return None
-        like = process.extractOne(typed, self._phrases.keys(), scorer=fuzz.ratio, score_cutoff=FUZZY_SCORE)
-        return self._phrases[like[0]] if like and len(like[0]) >= FUZZY_LENGTH else None
+        words = typed.split()
+        alike = (phrase for phrase in self._phrases if _is_typo_of(words, phrase.split()))
+        return self._phrases.get(next(alike, ""))
 
     def _read(self, data: dict[str, Any]) -> Iterable[tuple[str, FollowUp]]:
         meanings = [(FollowUp("more_detail", name), rows) for name, rows in data["sections"].items()]
@@ -93,6 +90,14 @@ class FollowUps:
                 bare = " ".join(_without(words, self._fillers))
                 if bare and len(bare.split()) > 1:  # "de nuevo" must not make a single small word a phrase.
                     yield bare, meaning
+
+
+def _is_typo_of(typed: Sequence[str], phrase: Sequence[str]) -> bool:
+    """Tell whether each word is the phrase's, but for one slip in long ones; a word more or less would change the meaning."""
+    return len(typed) == len(phrase) and all(
+        word == listed or (min(len(word), len(listed)) >= TYPO_LENGTH and OSA.distance(word, listed, score_cutoff=1) <= 1)
+        for word, listed in zip(typed, phrase, strict=True)
+    )
 
 
 def _words(text: object) -> tuple[str, ...]:

@@ -24,7 +24,9 @@ COUNTRY_TOPICS = ("pathways_overview", "visit_visa", "transit_visa_requirements"
 """What is offered when somebody names a country and nothing else."""
 HOME_TOPICS = ("return_overview", "regularisation_ecuador", "asylum_ecuador")
 """The same for Ecuador."""
-MENU_FAMILIES = ("emergency", "returns", "pathways", "risks", "routes", "rights_family")
+MENU_FAMILIES = ("emergency", "returns", "pathways", "risks", "routes", "rights_family", "flows")
+ASIDE_TOPICS = ("bot_identity", "privacy_question")
+"""System topics that stand in the menu beside the flows: who the bot is and what happens to what is written."""
 
 
 class Replies:
@@ -55,7 +57,7 @@ class Replies:
             return self._withheld(found, locale)
         parts = [*self._notices(found, destination, locale), f"**{found.answer.title}**", found.answer.lead]
         if found.topic.is_urgent:
-            parts.append(self._numbers(found, destination, locale))
+            parts.append(self._number_lines(found.topic.emergency_services or ("general",), destination, locale))
         parts.append(self._source_line(found.provenance, locale))
         return self._message(parts, self._next_steps(found, destination, locale))
 
@@ -74,21 +76,18 @@ class Replies:
         parts = [*notices, title, found.answer.sections[name], self._source_line(found.provenance, locale)]
         return self._message(parts, self._next_steps(found, destination, locale, without=name))
 
-    def more(self, topic_id: str, asked: Sequence[str], destination: str, locale: str) -> OutboundMessage:
-        """Return the next section of an answer that has not been sent.
+    def sections(self, topic_id: str, destination: str, locale: str) -> tuple[str, ...]:
+        """Return the names of the sections that an answer has, in order."""
+        found = self._library.find(topic_id, destination, locale)
+        return tuple(found.answer.sections) if found and not found.is_withheld else ()
 
-        Args:
-            asked: what was asked for since the answer, in order: a section's name, or empty for "more"; the last is now.
-        """
+    def no_more(self, topic_id: str, destination: str, locale: str) -> OutboundMessage:
+        """Say that all of an answer was sent, and offer its parts again."""
         found = self._library.find(topic_id, destination, locale)
         if found is None or found.is_withheld:
             return self.answer(topic_id, destination, locale)
-        left = [name for name in found.answer.sections if name not in asked]
-        unnamed = sum(not name for name in asked)
-        if unnamed > len(left):
-            parts = [self._texts.text(locale, "reply.no_more"), self._source_line(found.provenance, locale)]
-            return self._message(parts, self._next_steps(found, destination, locale))
-        return self.section(topic_id, left[max(unnamed, 1) - 1], destination, locale)
+        parts = [self._texts.text(locale, "reply.no_more"), self._source_line(found.provenance, locale)]
+        return self._message(parts, self._next_steps(found, destination, locale))
 
     def about_country(self, destination: str, locale: str) -> OutboundMessage:
         """Offer what people ask about a country, when a country is all that was said."""
@@ -111,10 +110,12 @@ class Replies:
     def menu(self, locale: str, family: str = "") -> OutboundMessage:
         """Return the menu of families, emergency first, or of one family's topics."""
         if family in MENU_FAMILIES:
-            topics = [topic for topic in self.catalogue.values() if topic.family == family]
-            rows = [QuickReply(self.title(topic.id, locale), payload(topic.id)) for topic in topics]
-            text = self._texts.text(locale, f"family.{family}")
-            return OutboundMessage(f"**{text}**", (*rows, self._menu_choice(locale)))
+            topics = [topic.id for topic in self.catalogue.values() if topic.family == family]
+            rows = [self._choice(topic, locale) for topic in (*topics, *(ASIDE_TOPICS if family == "flows" else ()))]
+            numbers = self._number_lines(("general",), "", locale) if family == "emergency" else ""
+            return self._message(
+                [f"**{self._texts.text(locale, f'family.{family}')}**", numbers], [*rows, self._menu_choice(locale)]
+            )
         families = [
             QuickReply(self._texts.text(locale, f"family.{name}"), payload("menu", family=name)) for name in MENU_FAMILIES
         ]
@@ -169,8 +170,7 @@ class Replies:
         )
         return OutboundMessage(text, self._standard_choices(locale, person_first=True))
 
-    def _numbers(self, found: Found, destination: str, locale: str) -> str:
-        services = found.topic.emergency_services or ("general",)
+    def _number_lines(self, services: tuple[str, ...], destination: str, locale: str) -> str:
         # Ecuador's numbers are of no use to somebody in Mexico: the country that was named, or else home.
         named = self._library.emergency_numbers(services, destination) if destination else []
         country, numbers = (destination, named) if named else (HOME_COUNTRY, [])

@@ -61,23 +61,23 @@ class StandIn:
 
     def answer_overdue(self) -> int:
         """Answer what waits too long, and return how many replies were queued."""
-        turns = self._turns.overdue(WAIT_SECONDS, _MOST_AT_ONCE + len(self._passed))
-        self._passed &= {turn.inbound_id for turn in turns}
+        waiting = self._turns.overdue(WAIT_SECONDS, _MOST_AT_ONCE + len(self._passed))
+        self._passed &= set(waiting)
         now = self._clock()
         self._told = {contact: at for contact, at in self._told.items() if now - at < TELL_AGAIN}
-        return sum(self._answer(turn) for turn in turns if turn.inbound_id not in self._passed)
+        return sum(self._answer(inbound_id) for inbound_id in waiting if inbound_id not in self._passed)
 
-    def _answer(self, turn: Turn) -> bool:
-        reply, ends = self.decide(turn)
-        if reply is None:
-            if turn.kind is InboundKind.GROUP or turn.conversation_id in self._told:
-                self._passed.add(turn.inbound_id)
-                return False
-            reply = self._kept(turn.locale)
-            self._told[turn.conversation_id] = self._clock()
-        is_queued = self._turns.stand_in(turn, self._page(reply, turn), ends=ends)
+    def _answer(self, inbound_id: int) -> bool:
+        turn = self._turns.read(inbound_id)
+        reply, ends = self.decide(turn) if turn else (None, False)
+        if turn is None or (reply is None and (turn.kind is InboundKind.GROUP or turn.conversation_id in self._told)):
+            self._passed.add(inbound_id)
+            return False
+        is_queued = self._turns.stand_in(turn, self._page(reply or self._kept(turn.locale), turn), ends=ends)
         if is_queued:
-            logger.warning("stood_in inbound=%d ends=%s", turn.inbound_id, ends)
+            logger.warning("stood_in inbound=%d ends=%s", inbound_id, ends)
+            if reply is None:
+                self._told[turn.conversation_id] = self._clock()
         return is_queued
 
     def _kept(self, locale: str) -> OutboundMessage:

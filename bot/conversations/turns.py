@@ -17,12 +17,14 @@ from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
 from bot.conversations.outbox import Outbox
-from bot.errors import LeaseLost
+from bot.errors import LeaseLost, SettingsError
 from bot.messages import InboundKind, Location, OutboundMessage
 from bot.storage.models import Contact, Conversation, Inbound, Outbound, QuickReplyToken
 from bot.storage.session import Database
 from bot.storage.vault import Vault
 
+STOOD_IN = "stood_in"
+"""The mark of a waiting message that the gateway has answered in full."""
 LEASE_SECONDS = 60.0
 """How long a worker may be silent before another one takes its conversation over."""
 
@@ -43,8 +45,9 @@ class Turn:
     Attributes:
         body: the fields of the inbound message that were stored encrypted.
         payload: what the tapped quick reply means, when it is known and has not expired.
-        choices: what was last offered.
+        choices: what had last been offered when the message came.
         has_been_answered: the conversation has had a reply before.
+        is_stood_in: the gateway has answered it in full while no worker did; it is only run for the engine's memory.
     """
 
     inbound_id: int
@@ -65,6 +68,7 @@ class Turn:
     engine_state: bytes | None = field(repr=False)
     choices: tuple[OfferedChoice, ...]
     has_been_answered: bool
+    is_stood_in: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,7 @@ class Turns:
         except NoResultFound:  # The contact has been forgotten in between.
             return None
         except Exception:
-            # A message that cannot be read, by a wrong key or a fault of the moment, does not count as tried.
+            # A message that cannot be read, by a wrong key or a fault of the moment, does not count as tried; others go first.
             self._undo_claim(conversation_id, int(inbound_id))
             raise
 
@@ -157,8 +161,10 @@ class Turns:
             "code": result.error_code,
         }
         with self._database.transaction() as session:
-            self._release(session, turn.conversation_id, now)
             connection = session.connection()
+            # The inbox locks the contact first as well. Without it a message that comes in just now could be overlooked below.
+            connection.execute(_lock_contact(), {"of_contact": turn.contact_id})
+            self._release(session, turn.conversation_id, now)
             # A dead letter keeps its text, encrypted, so that a person can still read and answer it.
             connection.execute(_mark_dead() if is_dead else _mark_done(), answered)
             if (result.locale, result.locale_source) != (turn.locale, turn.locale_source):
@@ -172,19 +178,26 @@ class Turns:
             # Last, and a statement of its own: on PostgreSQL it must see what came in while we waited for the row's lock.
             connection.execute(_wait_for_next(), {"of_conversation": turn.conversation_id})
 
-    def overdue(self, seconds: float, most: int) -> list[Turn]:
+    def overdue(self, seconds: float, most: int) -> list[int]:
         """Return the messages that no worker has taken for a while, without any reply yet, the oldest first; none is claimed."""
         now = self._clock()
         since = {"now": now, "before": now - timedelta(seconds=seconds), "most": most}
         with self._database.reading() as session:
-            found = session.execute(_overdue(), since).scalars().all()
-            return [self._turn(session, inbound_id) for inbound_id in found]
+            return [int(row) for row in session.execute(_overdue(), since).scalars()]
+
+    def read(self, inbound_id: int) -> Turn | None:
+        """Return a waiting message without claiming it; None when it is gone or cannot be read."""
+        try:
+            with self._database.reading() as session:
+                return self._turn(session, inbound_id)
+        except (NoResultFound, SettingsError):
+            return None
 
     def stand_in(self, turn: Turn, reply: OutboundMessage, *, ends: bool) -> bool:
         """Queue a reply to a message that waits for a worker; return whether it still waited.
 
         Args:
-            ends: the reply is all that the message asked for; otherwise a worker still answers it.
+            ends: the reply is all that the message asked for: a worker still runs it, for the engine's memory, and says nothing.
         """
         now = self._clock()
         with self._database.transaction() as session:
@@ -195,20 +208,15 @@ class Turns:
                 return False
             self._outbox.enqueue(session, turn.conversation_id, turn.channel, reply, turn.inbound_id)
             if ends:
-                done = {"of_inbound": turn.inbound_id, "at": now, "masked": "", "code": "stood_in"}
-                connection.execute(_mark_done(), done)
-                connection.execute(_wait_for_next(), {"of_conversation": turn.conversation_id})
+                connection.execute(_mark_stood_in(), {"of_inbound": turn.inbound_id})
         return True
-
-    def give_back(self, turn: Turn) -> None:
-        """Release the lease without an effect, so that the message is tried again."""
-        with self._database.transaction() as session:
-            self._release(session, turn.conversation_id, self._clock())
 
     def _undo_claim(self, conversation_id: str, inbound_id: int) -> None:
         with self._database.transaction() as session:
-            self._release(session, conversation_id, self._clock())
+            now = self._clock()
+            self._release(session, conversation_id, now)
             session.connection().execute(_uncount_attempt(), {"of_inbound": inbound_id})
+            session.connection().execute(_move_back(), {"of_conversation": conversation_id, "since": now})
 
     def _release(self, session: Session, conversation_id: str, now: datetime) -> None:
         mine = {"of_conversation": conversation_id, "owner": self._owner, "now": now}
@@ -235,8 +243,9 @@ class Turns:
             locale=row.locale,
             locale_source=row.locale_source,
             engine_state=row.engine_state,
-            choices=_last_choices(session, row.conversation_id, self._clock()),
+            choices=_last_choices(session, row.conversation_id, row.received_at),
             has_been_answered=row.has_been_answered,
+            is_stood_in=row.error_code == STOOD_IN,
         )
 
     def _payload_of(self, session: Session, conversation_id: str, token: str) -> str:
@@ -270,9 +279,10 @@ def fresh_turn(text: str, locale: str, now: datetime) -> Turn:
     )
 
 
-def _last_choices(session: Session, conversation_id: str, now: datetime) -> tuple[OfferedChoice, ...]:
-    rows = session.execute(_newest_choices(), {"of_conversation": conversation_id})
-    return tuple(OfferedChoice(row.position, row.title, row.payload) for row in rows if row.expires_at >= now)
+def _last_choices(session: Session, conversation_id: str, at: datetime) -> tuple[OfferedChoice, ...]:
+    """Return what a contact saw last when they wrote: a "2" must not be read against a menu that was sent meanwhile."""
+    rows = session.execute(_newest_choices(), {"of_conversation": conversation_id, "at": at})
+    return tuple(OfferedChoice(row.position, row.title, row.payload) for row in rows if row.expires_at >= at)
 
 
 # The statements below are built once, because building them took most of the time in which the lock was held.
@@ -341,7 +351,14 @@ def _mark_idle() -> Executable:
 @lru_cache(maxsize=1)
 def _read_turn() -> Executable:
     answered = select(Outbound.id).where(Outbound.conversation_id == Conversation.id).exists().label("has_been_answered")
-    of_message = (Inbound.channel, Inbound.kind, Inbound.body_encrypted, Inbound.attempts, Inbound.received_at)
+    of_message = (
+        Inbound.channel,
+        Inbound.kind,
+        Inbound.body_encrypted,
+        Inbound.attempts,
+        Inbound.received_at,
+        Inbound.error_code,
+    )
     of_contact = (Contact.id.label("contact_id"), Contact.locale, Contact.locale_source)
     return (
         select(*of_message, *of_contact, Conversation.id.label("conversation_id"), Conversation.engine_state, answered)
@@ -354,7 +371,8 @@ def _read_turn() -> Executable:
 @lru_cache(maxsize=1)
 def _newest_choices() -> Executable:
     of_conversation = QuickReplyToken.conversation_id == bindparam("of_conversation")
-    newest = select(func.max(QuickReplyToken.outbound_id)).where(of_conversation).scalar_subquery()
+    offered = select(func.max(QuickReplyToken.outbound_id)).join(Outbound, Outbound.id == QuickReplyToken.outbound_id)
+    newest = offered.where(of_conversation, Outbound.created_at <= bindparam("at")).scalar_subquery()
     choice = (QuickReplyToken.position, QuickReplyToken.title, QuickReplyToken.payload, QuickReplyToken.expires_at)
     return select(*choice).where(QuickReplyToken.outbound_id == newest).order_by(QuickReplyToken.position)
 
@@ -363,6 +381,21 @@ def _newest_choices() -> Executable:
 def _release_lease() -> Executable:
     mine = (Conversation.lease_owner == bindparam("owner"), Conversation.lease_until >= bindparam("now"))
     return update(Conversation).where(_of_conversation(), *mine).values(lease_owner="", lease_until=None)
+
+
+@lru_cache(maxsize=1)
+def _lock_contact() -> Executable:
+    return select(Contact.id).where(Contact.id == bindparam("of_contact")).with_for_update()
+
+
+@lru_cache(maxsize=1)
+def _move_back() -> Executable:
+    return update(Conversation).where(_of_conversation()).values(waiting_since=bindparam("since"))
+
+
+@lru_cache(maxsize=1)
+def _mark_stood_in() -> Executable:
+    return update(Inbound).where(Inbound.id == bindparam("of_inbound")).values(error_code=STOOD_IN)
 
 
 @lru_cache(maxsize=1)

@@ -19,7 +19,7 @@ from bot.content.model import Kind
 from bot.conversations.commands import Command, engine_text
 from bot.conversations.replies import Replies
 from bot.conversations.turns import Trace, Turn, TurnResult
-from bot.engine.nlg import ContentNlg, locale_of_turn
+from bot.engine.nlg import SECTIONS_SLOT, ContentNlg, locale_of_turn, note_section
 from bot.engine.tracker_store import SessionTrackerStore
 from bot.errors import EngineError
 from bot.messages import OutboundMessage, QuickReply
@@ -35,6 +35,7 @@ class _Collector(OutputChannel):
 
     def __init__(self) -> None:
         self.replies: list[OutboundMessage] = []
+        self.section = ""
 
     @classmethod
     def name(cls) -> str:
@@ -45,6 +46,7 @@ class _Collector(OutputChannel):
         """Keep a response as a value."""
         buttons = tuple(QuickReply(row["title"], row["payload"]) for row in message.get("buttons") or [])
         self.replies.append(OutboundMessage(message.get("text") or "", buttons))
+        self.section = (message.get("custom") or {}).get("section", "")
 
     async def send_text_message(self, recipient_id: str, text: str, **kwargs: Any) -> None:
         """Keep a plain text, which some of the engine's own actions send."""
@@ -83,6 +85,8 @@ class Engine:
         collector = _Collector()
         parse_data = await self._parse_data(command, text) if command else None
         await self._agent.handle_message(_user_message(turn, text, parse_data, collector))
+        if collector.section:
+            await self._store.remember(SECTIONS_SLOT, note_section(self._store.last, collector.section))
         state = self._store.take(turn.conversation_id)
         if not collector.replies:
             raise EngineError("the engine gave no reply")

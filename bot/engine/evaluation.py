@@ -16,7 +16,7 @@ from bot.engine.scoring import Example, Outcome, Scores, score
 from bot.errors import EngineError
 from bot.i18n import LOCALES
 
-GUARDED = ("top_1", "wrong", "urgent")
+GUARDED = ("top_1", "right", "wrong", "refused", "urgent", "false_alarms")
 """The figures that a new model must not make worse."""
 _LESS_IS_BETTER = frozenset({"wrong", "lost", "false_alarms"})
 MESSAGES_ALLOWED = 2
@@ -119,23 +119,25 @@ def score_groups(groups: Mapping[str, Sequence[Outcome]], urgent: Collection[str
     return {name: score(members, urgent) for name, members in groups.items()}
 
 
-def falls(
-    before: Mapping[str, Scores], after: Mapping[str, Scores], groups: Mapping[str, Sequence[Outcome]], urgent: Collection[str]
-) -> list[Fall]:
-    """Return the guarded figures that became worse by more than chance.
-
-    Args:
-        groups: the messages behind `after`, to know how much one of them weighs.
-    """
+def falls(before: Mapping[str, Scores], after: Mapping[str, Scores]) -> list[Fall]:
+    """Return the guarded figures that became worse by more than chance."""
     found = []
-    for group, scores in after.items():
-        if group not in before:
-            continue
-        alarming = sum(one.example.intent in urgent for one in groups[group])
-        for figure in GUARDED:
-            counted = alarming if figure == "urgent" else len(groups[group])
-            old, new = getattr(before[group], figure), getattr(scores, figure)
-            worse = new - old if figure in _LESS_IS_BETTER else old - new
-            if counted and worse * counted > MESSAGES_ALLOWED + 1e-9:
-                found.append(Fall(group, figure, old, new))
+    for group, new in after.items():
+        old = before.get(group)
+        for figure in GUARDED if old else ():
+            was, now = getattr(old, figure), getattr(new, figure)
+            worse = now - was if figure in _LESS_IS_BETTER else was - now
+            if worse * _counted(new, figure) > MESSAGES_ALLOWED + 1e-9:
+                found.append(Fall(group, figure, was, now))
     return found
+
+
+def _counted(scores: Scores, figure: str) -> int:
+    """Return of how many messages a figure is the share."""
+    counts = {
+        "top_1": scores.count,
+        "refused": scores.outside,
+        "urgent": scores.alarming,
+        "false_alarms": scores.count - scores.alarming,
+    }
+    return counts.get(figure, scores.count - scores.outside)

@@ -20,6 +20,8 @@ from bot.conversations.replies import Replies
 from bot.i18n import LOCALES, SOURCE_LOCALE, Catalogues, language_name
 from bot.messages import OutboundMessage
 
+SECTIONS_SLOT = "sections_sent"
+"""Holds a topic and the sections of it that were sent: "passport:cost,time"."""
 _MISS_INTENTS = frozenset({"nlu_fallback", "out_of_scope"})
 
 
@@ -41,10 +43,12 @@ class ContentNlg(NaturalLanguageGenerator):
     async def generate(
         self, utter_action: str, tracker: DialogueStateTracker, output_channel: str, **kwargs: Any
     ) -> Optional[Dict[str, Any]]:
-        """Return text and buttons of a response."""
-        message = self.compose(utter_action[len("utter_") :], tracker)
+        """Return text and buttons of a response, and which section of an answer it is, for the engine's memory."""
+        topic = utter_action[len("utter_") :]
+        message = self.compose(topic, tracker)
         buttons = [{"title": reply.title, "payload": reply.payload} for reply in message.quick_replies]
-        return {"text": message.text, "buttons": buttons}
+        section = self._section(tracker) if topic == "more_detail" else ""
+        return {"text": message.text, "buttons": buttons, "custom": {"section": section}}
 
     def compose(self, topic: str, tracker: DialogueStateTracker) -> OutboundMessage:
         """Return the reply to a topic, a follow-up, or a miss."""
@@ -68,18 +72,39 @@ class ContentNlg(NaturalLanguageGenerator):
     def _follow_up(
         self, topic: str, tracker: DialogueStateTracker, entities: dict[str, str], destination: str, locale: str
     ) -> OutboundMessage:
-        last = str(tracker.get_slot("topic") or "")
-        section = entities.get("section", "")
+        last = self._replies.catalogue.get(str(tracker.get_slot("topic") or ""))  # It may have left the catalogue.
         named = "" if "topic" in entities else entities.get("destination", "")  # A button knows its topic.
-        if named and not (last and self._replies.catalogue[last].is_by_destination):
+        if named and not (last and (last.is_by_destination or last.is_urgent)):
             return self._replies.about_country(named, locale)  # The last topic has nothing to say about a country.
-        if not last:
-            return self._replies.menu(locale)
-        if section:
-            return self._replies.section(last, section, destination, locale)
-        if topic == "more_detail":
-            return self._replies.more(last, _sections_asked(tracker, last), destination, locale)
-        return self._replies.answer(last, destination, locale)
+        if last is None:
+            return self._without_topic(tracker, locale)
+        if topic != "more_detail":
+            return self._replies.answer(last.id, destination, locale)
+        section = self._section(tracker)
+        return (
+            self._replies.section(last.id, section, destination, locale) if section else self._no_more(last.id, tracker, locale)
+        )
+
+    def _without_topic(self, tracker: DialogueStateTracker, locale: str) -> OutboundMessage:
+        """Return what the classifier took the message for, as choices, when there is nothing that it could go on with."""
+        latest = tracker.latest_message
+        guessed = ((latest.parse_data or {}).get("decision", {}) if latest else {}).get("guessed", [])
+        return self._replies.did_you_mean(guessed, locale) if guessed else self._replies.menu(locale)
+
+    def _section(self, tracker: DialogueStateTracker) -> str:
+        """Return the section that "more" means now: the one asked for, or the next that was not sent; empty: none is left."""
+        asked = _entities(tracker).get("section", "")
+        topic = str(tracker.get_slot("topic") or "")
+        if asked or not topic:
+            return asked
+        sent = read_sections(tracker, topic)
+        destination = str(tracker.get_slot("destination") or "")
+        return next(
+            (name for name in self._replies.sections(topic, destination, reading_locale(tracker)) if name not in sent), ""
+        )
+
+    def _no_more(self, topic: str, tracker: DialogueStateTracker, locale: str) -> OutboundMessage:
+        return self._replies.no_more(topic, str(tracker.get_slot("destination") or ""), locale)
 
     def _miss(self, tracker: DialogueStateTracker, locale: str) -> OutboundMessage:
         latest = tracker.latest_message
@@ -133,17 +158,16 @@ def _misses_in_a_row(tracker: DialogueStateTracker) -> int:
     return misses
 
 
-def _sections_asked(tracker: DialogueStateTracker, topic: str) -> list[str]:
-    """Return the sections asked for since the topic was answered, in order; empty for "more", the present message last."""
-    asked: list[str] = []
-    for event in reversed(tracker.events):
-        if not isinstance(event, UserUttered):
-            continue
-        if event.intent.get("name") == topic:
-            break
-        if event.intent.get("name") == "more_detail":
-            asked.append(next((str(row["value"]) for row in event.entities if row["entity"] == "section"), ""))
-    return asked[::-1]
+def read_sections(tracker: DialogueStateTracker, topic: str) -> tuple[str, ...]:
+    """Return the sections of a topic that were sent since it was answered; `note_section` writes them."""
+    of_topic, _, names = str(tracker.get_slot(SECTIONS_SLOT) or "").partition(":")
+    return tuple(names.split(",")) if of_topic == topic and names else ()
+
+
+def note_section(tracker: DialogueStateTracker, section: str) -> str:
+    """Return the value of the slot after one more section was sent."""
+    topic = str(tracker.get_slot("topic") or "")
+    return f"{topic}:{','.join((*read_sections(tracker, topic), section))}"
 
 
 def _replies_of(root: Path) -> Replies:

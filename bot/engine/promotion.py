@@ -25,18 +25,23 @@ class ModelRefused(RutaError):
 
 @dataclass(frozen=True)
 class Comparison:
-    """The figures of the model in use and of the new one by group; `before` is empty when there is none in use."""
+    """The figures of the model in use and of the new one by group.
+
+    Attributes:
+        unreadable: why the model in use could not be measured, so that nothing was compared; empty when it was.
+    """
 
     before: Mapping[str, Scores]
     after: Mapping[str, Scores]
     falls: tuple[Fall, ...]
+    unreadable: str = ""
 
 
-def compare(root: Path, used: Path | None, made: Path, on_message: Callable[[], None]) -> Comparison | None:
+def compare(root: Path, used: Path, made: Path, on_message: Callable[[], None]) -> Comparison | None:
     """Measure both models on `tests/nlu/`; None when there is nothing to measure on.
 
     Args:
-        used: the model in use, if there is one.
+        used: the model in use.
         on_message: called after each message that a model has judged.
     """
     examples = read_test_examples(root)
@@ -50,13 +55,12 @@ def compare(root: Path, used: Path | None, made: Path, on_message: Callable[[], 
     def groups(model: Path) -> dict[str, list[Outcome]]:
         return groups_of([one.outcome for one in judge_model(model, examples, phrases, on_message)], families)
 
-    after = groups(made)
-    scored = score_groups(after, urgent)
+    after = score_groups(groups(made), urgent)
     try:
-        before = score_groups(groups(used), urgent) if used else {}
-    except Exception:  # A model of an older release, whose parts no longer fit: nothing to compare with.
-        before = {}
-    return Comparison(before, scored, tuple(falls(before, scored, after, urgent)))
+        before = score_groups(groups(used), urgent)
+    except Exception as error:  # A model of an older release, whose parts no longer fit: nothing to compare with.
+        return Comparison({}, after, (), f"{type(error).__name__} in {used.name}")
+    return Comparison(before, after, tuple(falls(before, after)))
 
 
 def refuse(made: Path, folder: Path) -> Path:

@@ -100,8 +100,9 @@ def search_thresholds(decide: Decide, score: Score, base: Thresholds | None = No
         least = min(by_answer.values()) + CHANCE / math.sqrt(count)
         good = [candidate for candidate, cost in by_answer.items() if cost <= least]
         best = good[len(good) // 2]
-        by_choices = costs("choices_above", CHOICES_STEPS[::-1])
-        best = min(by_choices, key=by_choices.__getitem__)
+        by_choices = costs("choices_above", CHOICES_STEPS)
+        equal = [candidate for candidate, cost in by_choices.items() if cost == min(by_choices.values())]
+        best = equal[len(equal) // 2]
     return best
 
 

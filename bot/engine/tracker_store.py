@@ -19,6 +19,8 @@ from rasa.shared.core.trackers import DialogueStateTracker
 
 TURNS_KEPT = 3
 """Turns that are kept whole: rules span at most this many, and "two misses in a row" is counted on them."""
+_NOT_KEPT = frozenset({"city"})
+"""Entities that say where somebody is: they serve the turn in which they were written and are not stored."""
 
 
 class SessionTrackerStore(TrackerStore):
@@ -38,6 +40,11 @@ class SessionTrackerStore(TrackerStore):
     def take(self, conversation_id: str) -> bytes:
         """Return the state after the turn, for the database."""
         return self._state[conversation_id]
+
+    async def remember(self, slot: str, value: str) -> None:
+        """Keep a value that became known only when the turn had been decided."""
+        self.last.update(SlotSet(slot, value))
+        await self.save(self.last)
 
     async def retrieve(self, sender_id: str) -> Optional[DialogueStateTracker]:
         """Rebuild the tracker of the running session."""
@@ -81,7 +88,7 @@ def _compact(event: Event) -> dict[str, Any]:
     data.pop("metadata", None)
     if isinstance(event, UserUttered):
         intent = {"name": event.intent.get("name"), "confidence": event.intent.get("confidence")}
-        entities = [{"entity": e["entity"], "value": e["value"]} for e in event.entities]
+        entities = [{"entity": e["entity"], "value": e["value"]} for e in event.entities if e["entity"] not in _NOT_KEPT]
         data["text"] = ""
         data["parse_data"] = {"intent": intent, "entities": entities, "text": ""}
     return data

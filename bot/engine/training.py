@@ -56,7 +56,7 @@ def train_model(root: Path, folder: Path, now: datetime, on_step: Callable[[str]
         logger.addHandler(watch)
         logger.propagate = False
         on_step("data")
-        with _inside(root):
+        with _inside(root), _as_engine_error():
             result = train(
                 domain="intents/domain",
                 config="config.yml",
@@ -92,6 +92,16 @@ def _inside(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.chdir(before)
+
+
+@contextlib.contextmanager
+def _as_engine_error() -> Iterator[None]:
+    from rasa.engine.exceptions import GraphComponentException
+
+    try:
+        yield
+    except GraphComponentException as error:
+        raise EngineError(f"{error} {type(error.__cause__).__name__}: {error.__cause__}") from error
 
 
 @contextlib.contextmanager

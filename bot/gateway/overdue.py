@@ -36,6 +36,6 @@ class OverdueLoop:
         """Answer what is overdue now, and return how many replies were queued."""
         if self._stand_in is None:
             if not self._turns.overdue(WAIT_SECONDS, 1):
-                return 0
+                return 0  # So it is nearly always.
             self._stand_in = self._build()
         return self._stand_in.answer_overdue()

@@ -116,6 +116,28 @@ async def test_what_only_goes_on_is_about_the_last_answer(worker: Worker) -> Non
     assert (await conversation.say("¿cuánto cuesta?")).replies[-1].text == replies.section("passport", "cost", "ca", "es").text
 
 
+async def test_more_reaches_every_section_and_the_end(worker: Worker) -> None:
+    """However many there are, and with other turns in between; then it says that this was all."""
+    conversation, replies = TerminalConversation(worker, "es", NOW), build_replies(Paths(ROOT))
+    await conversation.say("como saco el pasaporte")
+    sections = replies.sections("passport", "", "es")
+    heard = []
+    for number in range(len(sections)):
+        heard.append((await conversation.say("más")).replies[-1])
+        if number == 1:
+            await conversation.say("muchas gracias")
+    assert heard == [replies.section("passport", name, "", "es") for name in sections]
+    assert (await conversation.say("más")).replies[-1] == replies.no_more("passport", "", "es")
+
+
+async def test_a_country_after_an_emergency_gives_its_numbers(worker: Worker) -> None:
+    """ "Me quieren matar", then "en México": the card comes again with the numbers there."""
+    conversation = TerminalConversation(worker, "es", NOW)
+    await conversation.say("me quieren matar ayuda")
+    answer = await conversation.say("en México")
+    assert answer.replies[-1] == build_replies(Paths(ROOT)).answer("emergency_danger", "mx", "es")
+
+
 def _has_section(replies: Replies, topic: str, name: str, destination: str) -> bool:
     return replies.section(topic, name, destination, "es") != replies.section(topic, "none", destination, "es")
 

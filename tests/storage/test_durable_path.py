@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from unittest import mock
 
 import pytest
@@ -206,6 +208,35 @@ def test_what_was_given_up_is_listed_and_can_be_tried_again(system: System) -> N
     assert again is not None
     assert (again.text, again.attempts) == ("una pregunta", 1)
     assert [taken.outbound_id for taken in system.outbox.take_due(ALL, 10)] == [sending.outbound_id]
+
+
+def test_a_message_that_comes_in_during_a_commit_is_not_overlooked(system: System) -> None:
+    """The inbox has written but not committed when the worker ends its turn: the conversation still waits afterwards."""
+    system.inbox.store([make_inbound("uno")])
+    turns = system.turns()
+    turn = turns.claim()
+    assert turn is not None
+    ending = threading.Thread(target=turns.commit, args=(turn, TurnResult([], "uno", turn.locale, turn.locale_source)))
+    with system.database.transaction() as session:
+        system.inbox._store_message(session, make_inbound("dos"))
+        ending.start()
+        time.sleep(0.3)  # Long enough for the worker to reach the lock that we hold.
+        assert ending.is_alive()
+    ending.join(10)
+    following = turns.claim()
+    assert following is not None
+    assert following.text == "dos"
+
+
+def test_a_reply_that_was_reported_lost_goes_out_again(system: System) -> None:
+    """A retry of what had been sent begins at the first part; it is not only marked as sent."""
+    _sent_reply(system, OutboundMessage("uno"))
+    system.inbox.store([DeliveryStatus("webchat", "p0", DeliveryState.FAILED, "63003")])
+    assert Failures(system.database, system.clock).retry() == 1
+    (sending,) = system.outbox.take_due(ALL, 10)
+    assert sending.parts_sent == 0
+    system.outbox.part_sent(sending.outbound_id, "p9", is_last=True)
+    assert [row.state for row in _outbound(system)] == ["sent"]
 
 
 def test_claim_returns_nothing_when_the_contact_is_forgotten_meanwhile(system: System) -> None:

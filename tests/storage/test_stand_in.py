@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from sqlalchemy import select
 
 from bot.conversations.commands import payload
 from bot.conversations.stand_in import TELL_AGAIN, WAIT_SECONDS, StandIn
+from bot.conversations.turns import TurnResult, Turns
+from bot.errors import SettingsError
 from bot.i18n import Catalogues
 from bot.messages import InboundKind, OutboundMessage, QuickReply
 from bot.storage.models import Inbound, Outbound
@@ -97,8 +100,14 @@ def test_a_tap_is_answered_at_once_and_for_good(system: System, stand_in: StandI
     system.inbox.store([make_inbound("Esto", kind=InboundKind.QUICK_REPLY, quick_reply="tok")])
     _wait(system)
     assert stand_in.answer_overdue() == 1
+    assert stand_in.answer_overdue() == 0
     assert _replies(system)[-1].text == expected
-    assert system.turns().claim() is None
+    turn = system.turns().claim()
+    assert turn is not None
+    assert turn.is_stood_in
+    system.turns().commit(turn, TurnResult([], turn.text, "es", "default"))
+    with system.database.transaction() as session:
+        assert {(row.state, row.text) for row in session.scalars(select(Inbound))} == {("done", "hola"), ("done", "Esto")}
 
 
 def test_a_typed_number_counts_as_a_tap(system: System, stand_in: StandIn) -> None:
@@ -121,6 +130,47 @@ def test_a_message_that_a_worker_holds_is_left_to_it(system: System, stand_in: S
     assert stand_in.answer_overdue() == 0
     assert not system.turns("gateway").stand_in(turn, OutboundMessage("tarde"), ends=False)
     assert _replies(system) == []
+
+
+def test_a_number_means_what_was_offered_when_it_was_typed(system: System, stand_in: StandIn) -> None:
+    """The menu that the stand-in sent meanwhile does not change what a waiting "1" asked for."""
+    system.inbox.store([make_inbound("hola")])
+    system.answer(OutboundMessage("idioma", (QuickReply("English", payload("change_language", locale="en"), "tok"),)))
+    system.clock.turn(seconds=1)
+    system.inbox.store([make_inbound("1")])
+    _wait(system)
+    assert stand_in.answer_overdue() == 1
+    turn = system.turns().claim()
+    assert turn is not None
+    assert [choice.payload for choice in turn.choices] == [payload("change_language", locale="en")]
+
+
+def test_a_message_that_cannot_be_read_does_not_hide_the_others(system: System, stand_in: StandIn) -> None:
+    """One broken row before a cry for help: the card still comes, and a worker gets to the others."""
+    system.inbox.store([make_inbound("rota", address="one")])
+    with system.database.transaction() as session:
+        session.scalars(select(Inbound)).one().body_encrypted = b"no key opens this"
+    system.clock.turn(seconds=1)
+    system.inbox.store([make_inbound("auxilio me quieren matar", address="two")])
+    _wait(system)
+    assert stand_in.answer_overdue() == 1
+    turns = system.turns()
+    with pytest.raises(SettingsError):
+        turns.claim()
+    turn = turns.claim()
+    assert turn is not None
+    assert turn.text == "auxilio me quieren matar"
+
+
+def test_what_was_looked_at_is_not_read_again(system: System, stand_in: StandIn) -> None:
+    """A long queue costs one look at each message, not one at every look."""
+    system.inbox.store([make_inbound(f"pregunta {number}") for number in range(120)])
+    _wait(system)
+    with mock.patch.object(Turns, "read", autospec=True, side_effect=Turns.read) as read:
+        for _ in range(5):
+            stand_in.answer_overdue()
+    assert read.call_count <= 125
+    assert len(_replies(system)) == 1
 
 
 def test_a_message_in_a_group_gets_nothing(system: System, stand_in: StandIn) -> None:

@@ -170,7 +170,7 @@ def test_check_names_file_line_and_remedy(project: Path, monkeypatch: pytest.Mon
 def test_explain_prints_one_json_line_for_each_message(monkeypatch: pytest.MonkeyPatch) -> None:
     """Text and JSON lines in, the agreed keys out; each line is a conversation of its own."""
     worker = shared_worker()
-    monkeypatch.setattr(cli, "build_worker", lambda app: worker)
+    monkeypatch.setattr(cli, "build_worker", lambda app, **_: worker)
     monkeypatch.setattr("bot.logs.set_up_logging", lambda *_: None)
     given = 'q visa necesito pa mexico\n\n{"text": "how do i get the returned migrant certificate", "locale": "en"}\n{"text": 5}\ncuanto cuesta\n'
     result = CliRunner().invoke(cli.app, ["explain"], input=given)

@@ -31,7 +31,7 @@ from sklearn.pipeline import FeatureUnion
 from sklearn.svm import LinearSVC
 
 from bot.conversations.choices import fold
-from bot.conversations.concepts import Concepts
+from bot.conversations.concepts import read_concepts
 from bot.conversations.words import read_common_words
 from bot.engine.components.language import locale_of
 
@@ -196,7 +196,7 @@ def _features() -> FeatureUnion:
     characters = TfidfVectorizer(
         preprocessor=fold, analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=4, dtype=np.float32
     )
-    lists = Concepts(_VOCABULARY / "concepts.yml", read_common_words(_VOCABULARY / "common-words.txt"))
+    lists = read_concepts(_VOCABULARY / "concepts.yml", read_common_words(_VOCABULARY / "common-words.txt"))
     concepts = TfidfVectorizer(analyzer=lists.find, sublinear_tf=True, dtype=np.float32)
     parts = [("words", words), ("characters", characters), ("concepts", concepts)]
     return FeatureUnion(parts, transformer_weights={"concepts": CONCEPT_WEIGHT})

@@ -21,6 +21,8 @@ from rasa.shared.nlu.training_data.message import Message
 from bot.engine.thresholds import Thresholds, read_thresholds
 
 _PROJECT = Path(__file__).resolve().parents[3]
+SMALL_TALK_ABOVE = 0.5
+"""The least probability at which a greeting or the like is answered: it cannot be offered as a choice, and does no harm."""
 _OFFERED_OF = 5
 _MOST_OFFERED = 3
 
@@ -88,7 +90,8 @@ class DecisionMaker(GraphComponent, IntentClassifier):
         urgent = [name for name in ranked if name in self._urgent]
         if urgent and alarm >= thresholds.urgent_above:
             return "urgent", urgent[:1]
-        if chances[ranked[0]] >= thresholds.answer_above:
+        is_small_talk = ranked[0] in self._never_offered and ranked[0] != "out_of_scope"
+        if chances[ranked[0]] >= (min(SMALL_TALK_ABOVE, thresholds.answer_above) if is_small_talk else thresholds.answer_above):
             return "answer", ranked[:1]
         offered = [name for name in ranked[:_OFFERED_OF] if name not in self._never_offered][:_MOST_OFFERED]
         is_vague = ranked[0] == "out_of_scope" or sum(chances[name] for name in offered) < thresholds.choices_above

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Dict, List, Text, Type
 
@@ -25,11 +26,12 @@ class FollowUpReader(GraphComponent, IntentClassifier):
 
     @staticmethod
     def get_default_config() -> Dict[Text, Any]:
-        """Return the defaults; `vocabulary` is a path below the project's folder, or an absolute one."""
-        return {"vocabulary": "intents/vocabulary/follow-ups.yml"}
+        """Return the defaults: `vocabulary` is a path below the project's folder, `never_offered` as for the decision."""
+        return {"vocabulary": "intents/vocabulary/follow-ups.yml", "never_offered": []}
 
-    def __init__(self, follow_ups: FollowUps) -> None:
+    def __init__(self, follow_ups: FollowUps, never_offered: Iterable[str] = ()) -> None:
         self._follow_ups = follow_ups
+        self._never_offered = frozenset(never_offered)
 
     @classmethod
     def create(
@@ -44,7 +46,8 @@ class FollowUpReader(GraphComponent, IntentClassifier):
         Raises:
             RutaError: the phrases cannot be read.
         """
-        return cls(FollowUps(_PROJECT / {**cls.get_default_config(), **config}["vocabulary"]))
+        settings = {**cls.get_default_config(), **config}
+        return cls(FollowUps(_PROJECT / settings["vocabulary"]), settings["never_offered"])
 
     def process(self, messages: List[Message]) -> List[Message]:
         """Set intent, section and decision of the follow-ups among the messages."""
@@ -55,11 +58,17 @@ class FollowUpReader(GraphComponent, IntentClassifier):
             if found is None or (message.get("decision") or {}).get("kind") == "urgent":
                 continue
             message.set("intent", {"name": found.intent, "confidence": 1.0}, add_to_output=True)
-            message.set("decision", {"kind": "answer", "topics": [found.intent]}, add_to_output=True)
+            decision = {"kind": "answer", "topics": [found.intent], "guessed": self._guessed(message)}
+            message.set("decision", decision, add_to_output=True)
             if found.section:
                 section = {"entity": "section", "value": found.section, "start": 0, "end": 0, "extractor": type(self).__name__}
                 message.set(ENTITIES, [*entities, section], add_to_output=True)
         return messages
+
+    def _guessed(self, message: Message) -> List[str]:
+        """Return what the classifier would have answered or offered, in case that there is nothing to go on with."""
+        topics = (message.get("decision") or {}).get("topics", [])
+        return [topic for topic in topics if topic not in self._never_offered]
 
     @classmethod
     def required_components(cls) -> List[Type[Any]]:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.conversations.concepts import Concepts
+from bot.conversations.concepts import FoundName, read_concepts, read_places
 from bot.conversations.words import read_common_words
 from bot.errors import RutaError
 
 VOCABULARY = Path(__file__).resolve().parents[3] / "intents" / "vocabulary"
-CONCEPTS = Concepts(VOCABULARY / "concepts.yml", read_common_words(VOCABULARY / "common-words.txt"))
+COMMON = read_common_words(VOCABULARY / "common-words.txt")
+CONCEPTS = read_concepts(VOCABULARY / "concepts.yml", COMMON)
+PLACES = read_places(VOCABULARY / "places.yml", COMMON)
 
 
 @pytest.mark.parametrize(
@@ -53,4 +55,21 @@ def test_a_broken_file_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "concepts.yml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(RutaError, match="concepts.yml"):
-        Concepts(path)
+        read_concepts(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("vivo en Guayaquil", [FoundName("guayaquil", 8, 17)]),
+        ("soy de guayakil", [FoundName("guayaquil", 7, 15)]),
+        ("Lago Agrio o Tulcan", [FoundName("lago agrio", 0, 10), FoundName("tulcan", 13, 19)]),
+        ("voy a santo domingo de", [FoundName("santo domingo", 6, 19)]),
+        ("estoy en huaqillas", [FoundName("huaquillas", 9, 18)]),
+        ("necesito una manta para el frio", []),
+        ("cuanto cuesta el pasaje", []),
+    ],
+)
+def test_places_are_found_with_slips_and_not_in_other_words(text: str, found: list[FoundName]) -> None:
+    """A blanket is no city and a ticket no canton."""
+    assert PLACES.find_places(text) == found

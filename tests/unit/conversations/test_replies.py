@@ -222,7 +222,7 @@ def real() -> Replies:
 
 @EVERY_LOCALE
 def test_the_menu_leads_to_every_answer_with_emergencies_first(real: Replies, locale: str) -> None:
-    """Every answer topic stands in one family of the menu, under a title of its own."""
+    """Every answer and flow stands in one family of the menu, under a title of its own; so does who the bot is."""
     menu = real.menu(locale)
     assert _payloads(menu)[0] == '/menu{"family": "emergency"}'
     assert _payloads(menu)[-2:] == ["/talk_to_person", "/change_language"]
@@ -232,7 +232,9 @@ def test_the_menu_leads_to_every_answer_with_emergencies_first(real: Replies, lo
         titles = [choice.title for choice in page.quick_replies]
         assert len(titles) == len(set(titles)), f"{family}: two choices look alike"
         offered += [payload[1:] for payload in _payloads(page)[:-1]]
-    assert sorted(offered) == sorted(topic.id for topic in real.catalogue.values() if topic.kind is Kind.ANSWER)
+    expected = [topic.id for topic in real.catalogue.values() if topic.kind is not Kind.SYSTEM]
+    assert sorted(offered) == sorted([*expected, "bot_identity", "privacy_question"])
+    assert "911" in real.menu(locale, "emergency").text
 
 
 def test_an_unknown_family_gives_the_whole_menu(real: Replies) -> None:

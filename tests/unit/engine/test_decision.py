@@ -62,6 +62,14 @@ def test_a_message_that_was_not_classified_gets_the_menu() -> None:
     assert _message(None).get("decision") == {"kind": "menu", "topics": [], "urgent_chance": 0}
 
 
+def test_small_talk_is_answered_sooner_than_a_topic() -> None:
+    """A greeting cannot be offered as a choice; but out of scope is no small talk."""
+    strict = Thresholds(answer_above=0.9, choices_above=0.35, urgent_above=0.5)
+    assert MAKER.decide({"greet": 0.55, "visa": 0.3}, 0.0, strict) == ("answer", ["greet"])
+    assert MAKER.decide({"out_of_scope": 0.55, "visa": 0.3}, 0.0, strict) == ("menu", [])
+    assert MAKER.decide({"visa": 0.55, "greet": 0.3}, 0.0, strict) == ("choices", ["visa"])
+
+
 def test_choices_come_from_the_likeliest_five() -> None:
     """A sixth topic is never offered, even when others of the first five may not be."""
     chances = {"visa": 0.3, "greet": 0.2, "out_of_scope": 0.1, "a": 0.09, "greet2": 0.08, "b": 0.07}

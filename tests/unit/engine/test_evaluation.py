@@ -51,10 +51,27 @@ def test_a_figure_falls_when_more_than_two_messages_became_worse() -> None:
     before = score_groups(groups_of(good, FAMILIES), URGENT)
     for outcomes, expected in ((two_worse, set()), (three_worse, {("pathways", "wrong"), ("pathways", "top_1")}), (good, set())):
         groups = groups_of(outcomes, FAMILIES)
-        found = falls(before, score_groups(groups, URGENT), groups, URGENT)
+        found = falls(before, score_groups(groups, URGENT))
         assert {(fall.group, fall.figure) for fall in found} >= expected
         assert bool(found) is bool(expected)
-    assert falls(score_groups(groups_of(three_worse, FAMILIES), URGENT), before, groups_of(good, FAMILIES), URGENT) == []
+    assert falls(score_groups(groups_of(three_worse, FAMILIES), URGENT), before) == []
+
+
+def test_a_share_is_held_against_its_own_messages() -> None:
+    """Two wrong answers are two, however many messages out of scope stand beside them; a timid or a shrill model falls too."""
+    outside = [_outcome("out_of_scope", "out_of_scope") for _ in range(50)]
+    good = [_outcome("visa", "visa") for _ in range(50)] + outside
+    two_worse = [_outcome("visa", "danger", kind="urgent") for _ in range(2)] + good[2:]
+    timid = [Outcome(one.example, one.ranking, "menu", ()) for one in good]
+    shrill = good[:50] + [_outcome("out_of_scope", "danger", kind="urgent") for _ in range(50)]
+    before = score_groups(groups_of(good, FAMILIES), URGENT)
+
+    def fallen(outcomes: list[Outcome]) -> set[str]:
+        return {fall.figure for fall in falls(before, score_groups(groups_of(outcomes, FAMILIES), URGENT))}
+
+    assert fallen(two_worse) == set()
+    assert fallen(timid) == {"right"}
+    assert fallen(shrill) >= {"refused", "false_alarms"}
 
 
 def test_another_decision_leaves_phrases_and_follow_ups_alone() -> None:

@@ -14,7 +14,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 
 from bot.content.loader import load_catalogue
 from bot.conversations.replies import Replies
-from bot.engine.nlg import ContentNlg, locale_of_turn
+from bot.engine.nlg import ContentNlg, locale_of_turn, note_section
 from bot.i18n import LOCALES, Catalogues
 from bot.wiring import Paths, build_replies
 
@@ -23,7 +23,7 @@ TEXTS = Catalogues(ROOT / "locales")
 CATALOGUE = load_catalogue(ROOT / "content")
 EVERY_LOCALE = pytest.mark.parametrize("locale", LOCALES)
 SLOTS = Domain.from_dict(
-    {"slots": {name: {"type": "text", "mappings": [{"type": "custom"}]} for name in ("topic", "destination")}}
+    {"slots": {name: {"type": "text", "mappings": [{"type": "custom"}]} for name in ("topic", "destination", "sections_sent")}}
 ).slots
 
 
@@ -80,29 +80,41 @@ def test_a_follow_up_is_about_the_last_answer(nlg: ContentNlg, topic: str) -> No
     assert nlg.compose(topic, tracker) == _replies().answer("passport", "", "es")
 
 
-def _ask_more(tracker: DialogueStateTracker, section: str = "") -> None:
-    rows = [{"entity": "section", "value": section}] if section else []
-    intent = {"name": "more_detail", "confidence": 1.0}
-    metadata = {"locale": "es", "locale_source": "detected"}
-    tracker.update(UserUttered("más", intent, rows, {"intent": intent, "entities": rows}, metadata=metadata))
-
-
 def test_more_gives_one_section_after_the_other(nlg: ContentNlg) -> None:
-    """ "Más" goes through the sections that were not sent yet, and says when there are no more."""
-    sections = ["requirements", "cost", "time", "where", "steps"]
-    found = [name for name in sections if _replies().section("passport", name, "", "es").text != _missing("passport")]
-    assert len(found) >= 3
-    tracker = _tracker("es", "passport", {"topic": "passport"})
-    _ask_more(tracker, found[0])
-    assert nlg.compose("more_detail", tracker) == _replies().section("passport", found[0], "", "es")
-    sent = [found[0]]
-    for _ in found[1:]:
-        _ask_more(tracker)
-        message = nlg.compose("more_detail", tracker)
-        sent += [name for name in found if message == _replies().section("passport", name, "", "es")]
-    assert sorted(sent) == sorted(found)
-    _ask_more(tracker)
-    assert TEXTS.text("es", "reply.no_more") in nlg.compose("more_detail", tracker).text
+    """ "Más" goes through the sections that were not sent yet, whatever came in between, and says when there are no more."""
+    sections = _replies().sections("passport", "", "es")
+    assert len(sections) >= 3
+    slots = {"topic": "passport", "sections_sent": f"passport:{sections[1]}"}
+    left = [name for name in sections if name != sections[1]]
+    for name in left:
+        tracker = _tracker("es", "more_detail", slots)
+        assert nlg.compose("more_detail", tracker) == _replies().section("passport", name, "", "es")
+        slots["sections_sent"] = note_section(tracker, name)
+    assert nlg.compose("more_detail", _tracker("es", "more_detail", slots)) == _replies().no_more("passport", "", "es")
+    other = {"topic": "id_card", "sections_sent": slots["sections_sent"]}
+    first = _replies().sections("id_card", "", "es")[0]
+    assert nlg.compose("more_detail", _tracker("es", "more_detail", other)) == _replies().section("id_card", first, "", "es")
+
+
+def test_a_follow_up_of_nothing_offers_what_the_classifier_guessed(nlg: ContentNlg) -> None:
+    """ "Qué derechos tengo" as the first message is a question, and not only half of one."""
+    decision = {"kind": "answer", "topics": ["more_detail"], "guessed": ["migrant_rights_transit"]}
+    message = nlg.compose("more_detail", _tracker("es", "more_detail", decision=decision))
+    assert message == _replies().did_you_mean(["migrant_rights_transit"], "es")
+
+
+def test_a_country_after_an_emergency_gives_its_numbers(nlg: ContentNlg) -> None:
+    """Whoever says where they are gets the card again with that country's numbers, and no list of visas."""
+    slots = {"topic": "emergency_danger", "destination": "mx"}
+    tracker = _tracker("es", "inform_destination", slots, {"destination": "mx"})
+    assert nlg.compose("inform_destination", tracker) == _replies().answer("emergency_danger", "mx", "es")
+
+
+def test_a_topic_that_left_the_catalogue_is_forgotten(nlg: ContentNlg) -> None:
+    """An old conversation does not end in an error."""
+    tracker = _tracker("es", "inform_destination", {"topic": "retired", "destination": "ca"}, {"destination": "ca"})
+    assert nlg.compose("inform_destination", tracker) == _replies().about_country("ca", "es")
+    assert nlg.compose("more_detail", _tracker("es", "more_detail", {"topic": "retired"})) == _replies().menu("es")
 
 
 def _missing(topic: str) -> str:
