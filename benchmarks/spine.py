@@ -29,9 +29,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benchmarks.examples import read_training_examples
 from benchmarks.load import Letters, NotedCalls, Posted, make_twilio, post_at_rate, post_burst
 from benchmarks.peers import bare_server, commit_seconds
+from bot.engine.examples import read_training_examples
 from bot.logs import set_up_logging
 from tests.support.fake_twilio import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, SENDER, FakeTwilio
 from tests.support.programs import ROOT, Programs, run_programs

@@ -21,8 +21,8 @@ from cryptography.fernet import Fernet
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.examples import read_training_examples
 from bot.conversations.inbox import Inbox
+from bot.engine.examples import read_training_examples
 from bot.logs import set_up_logging
 from bot.messages import InboundKind, InboundMessage
 from bot.settings import Settings

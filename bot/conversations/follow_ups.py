@@ -51,6 +51,9 @@ class FollowUps:
             self._fillers = sorted({_words(row) for row in data["fillers"]}, key=len, reverse=True)
             self._connectors = frozenset(word for row in data["connectors"] for word in _words(row))
             self._phrases = dict(self._read(data))
+            self._by_length: dict[int, list[list[str]]] = {}
+            for phrase in self._phrases:
+                self._by_length.setdefault(phrase.count(" ") + 1, []).append(phrase.split())
         except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
             raise RutaError(f"{path}: cannot be read as follow-up phrases ({type(error).__name__})") from error
         if unknown:
@@ -77,8 +80,8 @@ class FollowUps:
         if typed in self._phrases:
             return self._phrases[typed]
         words = typed.split()
-        alike = (phrase for phrase in self._phrases if _is_typo_of(words, phrase.split()))
-        return self._phrases.get(next(alike, ""))
+        alike = (phrase for phrase in self._by_length.get(len(words), ()) if _is_typo_of(words, phrase))
+        return self._phrases.get(" ".join(next(alike, ())))
 
     def _read(self, data: dict[str, Any]) -> Iterable[tuple[str, FollowUp]]:
         meanings = [(FollowUp("more_detail", name), rows) for name, rows in data["sections"].items()]
@@ -93,8 +96,8 @@ class FollowUps:
 
 
 def _is_typo_of(typed: Sequence[str], phrase: Sequence[str]) -> bool:
-    """Tell whether each word is the phrase's, but for one slip in long ones; a word more or less would change the meaning."""
-    return len(typed) == len(phrase) and all(
+    """Tell whether each word is the phrase's, but for one slip in long ones; both have as many."""
+    return all(
         word == listed or (min(len(word), len(listed)) >= TYPO_LENGTH and OSA.distance(word, listed, score_cutoff=1) <= 1)
         for word, listed in zip(typed, phrase, strict=True)
     )
