@@ -55,7 +55,9 @@ class Concepts:
         self._longest: dict[str, int] = defaultdict(int)
         for phrase in self._phrases:
             self._longest[phrase[0]] = max(self._longest[phrase[0]], len(phrase))
-        self._words = sorted({phrase[0] for phrase in self._phrases if len(phrase) == 1 and len(phrase[0]) >= TYPO_LENGTH})
+        self._by_length: dict[int, list[str]] = defaultdict(list)
+        for word in sorted({phrase[0] for phrase in self._phrases if len(phrase) == 1 and len(phrase[0]) >= TYPO_LENGTH}):
+            self._by_length[len(word)].append(word)
         self._real_words = frozenset(real_words)
         self._remember()
 
@@ -87,8 +89,11 @@ class Concepts:
         """Return the name of the listed word that differs from this one by one slip, or the empty string."""
         if len(word) < TYPO_LENGTH or word in self._real_words:
             return ""
-        like = process.extractOne(word, self._words, scorer=OSA.distance, score_cutoff=1)
-        return self._phrases[(like[0],)] if like else ""
+        for length in (len(word), len(word) - 1, len(word) + 1):
+            like = process.extractOne(word, self._by_length.get(length, ()), scorer=OSA.distance, score_cutoff=1)
+            if like:
+                return self._phrases[(like[0],)]
+        return ""
 
     def _remember(self) -> None:
         self._like = lru_cache(maxsize=_MOST_REMEMBERED)(self._nearest)

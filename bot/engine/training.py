@@ -19,6 +19,7 @@ _DATA = (
     "config.yml",
     "content/topics.yml",
     *(f"intents/{name}" for name in ("nlu", "domain", "rules", "stories", "vocabulary/concepts.yml")),
+    "bot/conversations/concepts.py",  # It is packed into the model.
     "bot/engine/components",
     "bot/engine/importer.py",
 )
