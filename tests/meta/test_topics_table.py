@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from pathlib import Path
 
 from bot.content.loader import load_catalogue
 from bot.content.table import topics_table
+from bot.conversations.choices import fold
+from bot.engine.examples import read_training_examples
 
 ROOT = Path(__file__).parents[2]
 TABLE = topics_table(ROOT / "content", ROOT / "intents" / "nlu")
@@ -35,3 +38,11 @@ def test_every_answer_is_there_in_spanish_and_english() -> None:
     assert "| missing |" not in TABLE
     answers = [line for line in TABLE.splitlines() if line.startswith("|") and "| sentences |" not in line][2:]
     assert all(re.search(r"\| es en", line) for line in answers)
+
+
+def test_no_example_stands_under_two_topics() -> None:
+    """Accents, capitals and punctuation aside: the classifier cannot learn both."""
+    topics: dict[str, set[str]] = defaultdict(set)
+    for example in read_training_examples(ROOT):
+        topics[fold(example.text) or example.text].add(example.intent)
+    assert {text: found for text, found in topics.items() if len(found) > 1} == {}
