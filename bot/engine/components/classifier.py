@@ -25,7 +25,6 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 from scipy.optimize import minimize_scalar
 from scipy.sparse import csr_matrix
 from scipy.special import log_softmax, softmax
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import FeatureUnion
 from sklearn.svm import LinearSVC
@@ -33,6 +32,7 @@ from sklearn.svm import LinearSVC
 from bot.conversations.choices import fold
 from bot.conversations.concepts import read_concepts
 from bot.conversations.words import read_common_words
+from bot.engine.components.features import QuickTfidf
 from bot.engine.components.language import locale_of
 
 CONCEPT_WEIGHT = 0.1
@@ -192,11 +192,11 @@ def fit_temperature(scores: NDArray[np.float64], truth: NDArray[np.int64]) -> fl
 
 
 def _features() -> FeatureUnion:
-    words = TfidfVectorizer(preprocessor=fold, ngram_range=(1, 2), token_pattern=r"\w+", sublinear_tf=True, dtype=np.float32)
-    characters = TfidfVectorizer(
+    words = QuickTfidf(preprocessor=fold, ngram_range=(1, 2), token_pattern=r"\w+", sublinear_tf=True, dtype=np.float32)
+    characters = QuickTfidf(
         preprocessor=fold, analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=4, dtype=np.float32
     )
     lists = read_concepts(_VOCABULARY / "concepts.yml", read_common_words(_VOCABULARY / "common-words.txt"))
-    concepts = TfidfVectorizer(analyzer=lists.find, sublinear_tf=True, dtype=np.float32)
+    concepts = QuickTfidf(analyzer=lists.find, sublinear_tf=True, dtype=np.float32)
     parts = [("words", words), ("characters", characters), ("concepts", concepts)]
     return FeatureUnion(parts, transformer_weights={"concepts": CONCEPT_WEIGHT})

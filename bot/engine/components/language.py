@@ -22,9 +22,10 @@ from rasa.shared.nlu.constants import TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 from scipy.special import softmax
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
+
+from bot.engine.components.features import QuickTfidf
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ def locale_of(example: Message) -> str:
 
 def language_model(regularisation: float, seed: int = 7) -> Pipeline:
     """Return the untrained model. The classes weigh the same: with their frequencies Portuguese lost four points."""
-    grams = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), lowercase=True, sublinear_tf=True, min_df=3, dtype=np.float32)
+    grams = QuickTfidf(analyzer="char_wb", ngram_range=(1, 4), lowercase=True, sublinear_tf=True, min_df=3, dtype=np.float32)
     # saga stopped after 40 rounds is as accurate as one that has settled, in a sixth of the time.
     classes = LogisticRegression(
         C=regularisation, max_iter=ROUNDS, solver="saga", tol=1e-2, class_weight="balanced", random_state=seed

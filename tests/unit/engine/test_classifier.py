@@ -12,8 +12,10 @@ from rasa.engine.storage.local_model_storage import LocalModelStorage
 from rasa.engine.storage.resource import Resource
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from bot.engine.components.classifier import CalibratedSvmClassifier, _temperatures, fit_temperature
+from bot.engine.components.features import QuickTfidf
 
 EXAMPLES = {
     "passport": ["como saco el pasaporte", "renovar pasaporte", "pasaporte ecuatoriano", "donde hago el pasaporte"],
@@ -112,6 +114,16 @@ def test_training_twice_gives_the_same_model(storage: LocalModelStorage) -> None
     first.train(_data())
     second.train(_data())
     assert first.rank("renovar la cedula") == second.rank("renovar la cedula")
+
+
+def test_the_quick_features_are_the_usual_ones() -> None:
+    """What was left out is a check, not a step: every weight is the library's."""
+    texts = [text for texts in EXAMPLES.values() for text in texts]
+    settings = {"analyzer": "char_wb", "ngram_range": (2, 4), "sublinear_tf": True, "dtype": np.float32}
+    quick, usual = QuickTfidf(**settings).fit(texts), TfidfVectorizer(**settings).fit(texts)
+    for asked in ([*texts, "pasaporte pasaporte y visa"], ["zzz"], [""]):
+        difference = quick.transform(asked) - usual.transform(asked)
+        assert abs(difference).max() < 1e-6
 
 
 def test_one_intent_is_not_enough_to_train(storage: LocalModelStorage) -> None:
