@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from bot.conversations.urgent import UrgentPhrases
-from bot.engine.scoring import Example, Outcome, Scores, score
+from bot.engine.scoring import Outcome, Scores, score
 from bot.errors import RutaError, SettingsError
 from bot.i18n import LOCALES
 from bot.wiring import Paths
@@ -67,18 +67,9 @@ def set_thresholds(paths: Paths, screen: Console, *, write: bool) -> None:
         SettingsError: there is no model.
         RutaError: there are no calibration messages.
     """
-    from bot.engine.components.decision import DecisionMaker
-    from bot.engine.evaluation import Judged, decide_again
+    from bot.engine.evaluation import judge_model
     from bot.engine.examples import read_calibration_examples, read_test_examples
-    from bot.engine.importer import ContentImporter
-    from bot.engine.thresholds import (
-        EVERY_LOCALE,
-        LEAST_MESSAGES,
-        Thresholds,
-        read_thresholds,
-        search_thresholds,
-        write_thresholds,
-    )
+    from bot.engine.thresholds import read_thresholds, search_by_locale, write_thresholds
     from bot.engine.training import newest_model
 
     model = newest_model(paths.models)
@@ -87,36 +78,21 @@ def set_thresholds(paths: Paths, screen: Console, *, write: bool) -> None:
     calibration, tests = read_calibration_examples(paths.root), read_test_examples(paths.root)
     if not calibration:
         raise RutaError("tests/nlu/ holds no calibration_<locale>.yml; see its README")
-    pipeline = ContentImporter(str(paths.root / "config.yml")).get_config()["pipeline"]
-    config = next(component for component in pipeline if component["name"].endswith("DecisionMaker"))
-    file = paths.root / {**DecisionMaker.get_default_config(), **config}["thresholds"]
-    now = read_thresholds(file)
-    maker = DecisionMaker({**DecisionMaker.get_default_config(), **config}, now)
-    urgent = frozenset(config["urgent"])
-    judged = _judge_all(model, [*calibration, *tests], paths)
-    setting, held = judged[: len(calibration)], judged[len(calibration) :]
-
-    def outcomes(members: Sequence[Judged], by_locale: Mapping[str, Thresholds]) -> list[Outcome]:
-        def decide(one: Judged) -> tuple[str, list[str]]:
-            return maker.decide(one.chances, one.urgent_chance, by_locale.get(one.read_locale) or by_locale[EVERY_LOCALE])
-
-        return decide_again(members, decide)
-
-    def search(members: Sequence[Judged], base: Thresholds | None = None) -> Thresholds:
-        return search_thresholds(lambda t: outcomes(members, {EVERY_LOCALE: t}), partial(score, urgent=urgent), base)
-
-    found = {EVERY_LOCALE: search(setting)}
-    for locale in LOCALES:
-        members = [one for one in setting if one.read_locale == locale]
-        if len(members) >= LEAST_MESSAGES:
-            found[locale] = search(members, found[EVERY_LOCALE])
+    file, urgent, decide = _decider(paths)
+    with _bar() as progress:
+        task = progress.add_task("reading", total=len(calibration) + len(tests))
+        phrases = UrgentPhrases(paths.intents / "urgent")
+        judged = judge_model(model, [*calibration, *tests], phrases, partial(progress.advance, task))
+    sets = {"calibration": judged[: len(calibration)], "tests": judged[len(calibration) :]}
+    found = search_by_locale(sets["calibration"], decide, partial(score, urgent=urgent))
     rows = {}
-    for name, by_locale in (("now", now), ("new", found)):
-        for place, members in (("calibration", setting), ("tests", held)):
-            rows[f"{name}, {place}"] = score(outcomes(members, by_locale), urgent)
+    for name, by_locale in (("now", read_thresholds(file)), ("new", found)):
+        for place, members in sets.items():
+            outcomes = decide(members, by_locale)
+            rows[f"{name}, {place}"] = score(outcomes, urgent)
             for locale in LOCALES:
-                part = [one for one in members if one.example.locale == locale]
-                rows[f"{name}, {place} {locale}"] = score(outcomes(part, by_locale), urgent)
+                part = [one for one in outcomes if one.example.locale == locale]
+                rows[f"{name}, {place} {locale}"] = score(part, urgent)
     screen.print(_scores_table("what the thresholds do", rows))
     for locale, values in found.items():
         screen.print(f"{locale}: {values}")
@@ -125,12 +101,25 @@ def set_thresholds(paths: Paths, screen: Console, *, write: bool) -> None:
         screen.print(f"written      {file.relative_to(paths.root)}")
 
 
-def _judge_all(model: Path, examples: Sequence[Example], paths: Paths) -> list:  # type: ignore[type-arg]
-    from bot.engine.evaluation import judge_model
+def _decider(paths: Paths) -> tuple[Path, frozenset[str], Callable[..., list[Outcome]]]:
+    """Return the thresholds' file, the urgent topics, and what decides judged messages anew with thresholds by locale."""
+    from bot.engine.components.decision import DecisionMaker
+    from bot.engine.evaluation import Judged, decide_again
+    from bot.engine.importer import ContentImporter
+    from bot.engine.thresholds import EVERY_LOCALE, Thresholds
 
-    with _bar() as progress:
-        task = progress.add_task("reading", total=len(examples))
-        return judge_model(model, examples, UrgentPhrases(paths.intents / "urgent"), partial(progress.advance, task))
+    pipeline = ContentImporter(str(paths.root / "config.yml")).get_config()["pipeline"]
+    written = next(component for component in pipeline if component["name"].endswith("DecisionMaker"))
+    config = {**DecisionMaker.get_default_config(), **written}
+    maker = DecisionMaker(config, {})
+
+    def decide(members: Sequence[Judged], by_locale: Mapping[str, Thresholds]) -> list[Outcome]:
+        def one_of(one: Judged) -> tuple[str, list[str]]:
+            return maker.decide(one.chances, one.urgent_chance, by_locale.get(one.read_locale) or by_locale[EVERY_LOCALE])
+
+        return decide_again(members, one_of)
+
+    return paths.root / config["thresholds"], frozenset(config["urgent"]), decide
 
 
 def _comparison_table(before: Mapping[str, Scores], after: Mapping[str, Scores]) -> Table:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from bot.conversations.choices import chosen_payload, tapped_payload
 from bot.conversations.commands import Command, read_command
 from bot.conversations.masking import mask
-from bot.conversations.paging import MORE, first_page, following_page
+from bot.conversations.paging import MORE, fit_choices, following_page
 from bot.conversations.replies import Replies
 from bot.conversations.turns import Turn, TurnResult, Turns
 from bot.conversations.urgent import UrgentPhrases
@@ -172,11 +172,5 @@ class Worker:
 
     def _page(self, result: TurnResult, turn: Turn) -> TurnResult:
         limits = self._parts.limits.get(turn.channel)
-        if limits is None:
-            return result
-        more = self._parts.texts.text(result.locale, "choices.more")
-        titled = [
-            replace(reply, list_title=reply.list_title or self._parts.texts.text(result.locale, "choices.list_title"))
-            for reply in result.replies
-        ]
-        return replace(result, replies=[first_page(reply, limits, more) for reply in titled])
+        replies = [fit_choices(reply, limits, self._parts.texts, result.locale) for reply in result.replies]
+        return replace(result, replies=replies)

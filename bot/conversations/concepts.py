@@ -9,21 +9,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
 
-from bot.conversations.words import split_words
+from bot.conversations.words import Lexicon, split_words
 from bot.errors import RutaError
 from bot.i18n import LOCALES
-
-TYPO_LENGTH = 5
-"""Letters that a word needs before one slip in it is forgiven."""
-_MOST_REMEMBERED = 65536
 
 
 @dataclass(frozen=True)
@@ -47,19 +40,20 @@ class Concepts:
     """
 
     def __init__(self, rows: Iterable[tuple[str, str]], real_words: Collection[str] = ()) -> None:
+        self._rows = tuple(rows)
+        self._real_words = frozenset(real_words)
         self._phrases: dict[tuple[str, ...], str] = {}
-        for text, name in rows:
+        for text, name in self._rows:
             phrase = tuple(word.text for word in split_words(text))
             if phrase and self._phrases.setdefault(phrase, name) != name:
                 raise ValueError(f"{text!r} stands in {self._phrases[phrase]} and in {name}; keep one")
         self._longest: dict[str, int] = defaultdict(int)
         for phrase in self._phrases:
             self._longest[phrase[0]] = max(self._longest[phrase[0]], len(phrase))
-        self._by_length: dict[int, list[str]] = defaultdict(list)
-        for word in sorted({phrase[0] for phrase in self._phrases if len(phrase) == 1 and len(phrase[0]) >= TYPO_LENGTH}):
-            self._by_length[len(word)].append(word)
-        self._real_words = frozenset(real_words)
-        self._remember()
+        self._lexicon = Lexicon({phrase[0] for phrase in self._phrases if len(phrase) == 1}, self._real_words)
+
+    def __reduce__(self) -> tuple[type[Concepts], tuple[object, ...]]:
+        return Concepts, (self._rows, self._real_words)  # It travels inside the model; what the lexicon remembers does not.
 
     def find(self, text: str) -> list[str]:
         """Return the names that a text speaks of, each as often as it does."""
@@ -83,27 +77,8 @@ class Concepts:
             name = self._phrases.get(words[position : position + length])
             if name:
                 return name, length
-        return self._like(words[position]), 1
-
-    def _nearest(self, word: str) -> str:
-        """Return the name of the listed word that differs from this one by one slip, or the empty string."""
-        if len(word) < TYPO_LENGTH or word in self._real_words:
-            return ""
-        for length in (len(word), len(word) - 1, len(word) + 1):
-            like = process.extractOne(word, self._by_length.get(length, ()), scorer=OSA.distance, score_cutoff=1)
-            if like:
-                return self._phrases[(like[0],)]
-        return ""
-
-    def _remember(self) -> None:
-        self._like = lru_cache(maxsize=_MOST_REMEMBERED)(self._nearest)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_like"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._remember()
+        readings = (self._phrases.get(reading.words, "") for reading in self._lexicon.readings(words[position]))
+        return next((name for name in readings if name), ""), 1
 
 
 def read_concepts(path: Path, real_words: Collection[str] = ()) -> Concepts:

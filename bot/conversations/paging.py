@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 
+from bot.i18n import Catalogues
 from bot.messages import ChannelLimits, OutboundMessage, QuickReply
 
 MORE = "more:"
@@ -19,6 +20,14 @@ def first_page(message: OutboundMessage, limits: ChannelLimits, more_title: str)
     shown, rest = message.quick_replies[: most - 1], message.quick_replies[most - 1 :]
     payload = MORE + json.dumps([asdict(reply) for reply in rest], ensure_ascii=False)
     return replace(message, quick_replies=(*shown, QuickReply(more_title, payload)))
+
+
+def fit_choices(message: OutboundMessage, limits: ChannelLimits | None, texts: Catalogues, locale: str) -> OutboundMessage:
+    """Return the message as a channel can show it, its list under a title; without limits it stays as it is."""
+    if limits is None:
+        return message
+    titled = replace(message, list_title=message.list_title or texts.text(locale, "choices.list_title"))
+    return first_page(titled, limits, texts.text(locale, "choices.more"))
 
 
 def following_page(payload: str, text: str) -> OutboundMessage:

@@ -14,7 +14,7 @@ from pathlib import Path
 from bot.conversations.choices import chosen_payload
 from bot.conversations.commands import read_command
 from bot.conversations.destinations import Destinations
-from bot.conversations.paging import MORE, first_page, following_page
+from bot.conversations.paging import MORE, fit_choices, following_page
 from bot.conversations.replies import Replies
 from bot.conversations.turns import Turn, Turns
 from bot.conversations.urgent import UrgentPhrases
@@ -73,7 +73,8 @@ class StandIn:
         if turn is None or (reply is None and (turn.kind is InboundKind.GROUP or turn.conversation_id in self._told)):
             self._passed.add(inbound_id)
             return False
-        is_queued = self._turns.stand_in(turn, self._page(reply or self._kept(turn.locale), turn), ends=ends)
+        fitted = fit_choices(reply or self._kept(turn.locale), self._limits.get(turn.channel), self._texts, turn.locale)
+        is_queued = self._turns.stand_in(turn, fitted, ends=ends)
         if is_queued:
             logger.warning("stood_in inbound=%d ends=%s", inbound_id, ends)
             if reply is None:
@@ -112,10 +113,3 @@ class StandIn:
     def _country(self, text: str) -> str:
         found = self._destinations.find(text)
         return found[0].value if found else ""
-
-    def _page(self, reply: OutboundMessage, turn: Turn) -> OutboundMessage:
-        limits = self._limits.get(turn.channel)
-        if limits is None:
-            return reply
-        title = reply.list_title or self._texts.text(turn.locale, "choices.list_title")
-        return first_page(replace(reply, list_title=title), limits, self._texts.text(turn.locale, "choices.more"))

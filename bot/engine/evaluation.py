@@ -73,12 +73,15 @@ def judge_model(
         agent = Agent.load(model)
     if agent.processor is None:
         raise EngineError(f"{model}: the model cannot be loaded")
-    # The runner of the graph, one call for each message: all messages at once would need all their features in memory.
-    return [_judge(agent, example, phrases, on_message) for example in examples]
+
+    async def judge_all() -> list[Judged]:
+        return [await _judge(agent, example, phrases, on_message) for example in examples]
+
+    return asyncio.run(judge_all())
 
 
-def _judge(agent: Any, example: Example, phrases: UrgentPhrases, on_message: Callable[[], None]) -> Judged:
-    parsed = asyncio.run(agent.parse_message(engine_text(mask(example.text))))
+async def _judge(agent: Any, example: Example, phrases: UrgentPhrases, on_message: Callable[[], None]) -> Judged:
+    parsed = await agent.parse_message(engine_text(mask(example.text)))
     decision = parsed.get("decision") or {"kind": "menu", "topics": []}
     rows = parsed.get("intent_ranking", ())
     match = phrases.match(example.text)

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import yaml
 
+from bot.engine.evaluation import Judged
 from bot.engine.scoring import Outcome, Scores
 from bot.errors import RutaError
+from bot.i18n import LOCALES
 
 EVERY_LOCALE = "all"
 LEAST_MESSAGES = 150
@@ -104,6 +106,26 @@ def search_thresholds(decide: Decide, score: Score, base: Thresholds | None = No
         equal = [candidate for candidate, cost in by_choices.items() if cost == min(by_choices.values())]
         best = equal[len(equal) // 2]
     return best
+
+
+def search_by_locale(
+    judged: Sequence[Judged], decide: Callable[[Sequence[Judged], Mapping[str, Thresholds]], Sequence[Outcome]], score: Score
+) -> dict[str, Thresholds]:
+    """Return the thresholds of all calibration messages, and of each language that has enough of them.
+
+    Args:
+        decide: returns what becomes of messages with thresholds by locale.
+    """
+
+    def search(members: Sequence[Judged], base: Thresholds | None = None) -> Thresholds:
+        return search_thresholds(lambda thresholds: decide(members, {EVERY_LOCALE: thresholds}), score, base)
+
+    found = {EVERY_LOCALE: search(judged)}
+    for locale in LOCALES:
+        members = [one for one in judged if one.read_locale == locale]
+        if len(members) >= LEAST_MESSAGES:
+            found[locale] = search(members, found[EVERY_LOCALE])
+    return found
 
 
 def cost_of(scores: Scores) -> float:

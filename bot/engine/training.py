@@ -19,7 +19,8 @@ _DATA = (
     "config.yml",
     "content/topics.yml",
     *(f"intents/{name}" for name in ("nlu", "domain", "rules", "stories", "vocabulary/concepts.yml")),
-    "bot/conversations/concepts.py",  # It is packed into the model.
+    "bot/conversations/concepts.py",  # These two make features.
+    "bot/conversations/words.py",
     "bot/engine/components",
     "bot/engine/importer.py",
 )

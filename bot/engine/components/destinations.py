@@ -5,21 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, List, Text
 
-from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
-from rasa.engine.storage.resource import Resource
-from rasa.engine.storage.storage import ModelStorage
 from rasa.shared.nlu.constants import ENTITIES, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
 from bot.conversations.destinations import Destinations
+from bot.engine.components.vocabulary import VocabularyComponent
 
 ENTITY = "destination"
-_PROJECT = Path(__file__).resolve().parents[3]
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=False)
-class DestinationExtractor(GraphComponent):
+class DestinationExtractor(VocabularyComponent):
     """Adds an entity `destination` for each country.
 
     The country that is most likely meant comes last: the engine fills a text slot with the last of several entities.
@@ -34,19 +31,9 @@ class DestinationExtractor(GraphComponent):
         self._destinations = destinations
 
     @classmethod
-    def create(
-        cls,
-        config: Dict[Text, Any],
-        model_storage: ModelStorage,
-        resource: Resource,
-        execution_context: ExecutionContext,
-    ) -> DestinationExtractor:
-        """Read the vocabulary; loading a model does the same.
-
-        Raises:
-            VocabularyError: the vocabulary cannot be read.
-        """
-        return cls(Destinations(_PROJECT / {**cls.get_default_config(), **config}["vocabulary"]))
+    def read(cls, vocabulary: Path, settings: Dict[Text, Any]) -> DestinationExtractor:
+        """Read the countries' names."""
+        return cls(Destinations(vocabulary))
 
     def process(self, messages: List[Message]) -> List[Message]:
         """Append the countries of each message to its entities."""

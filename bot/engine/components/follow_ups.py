@@ -6,22 +6,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Dict, List, Text, Type
 
-from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
-from rasa.engine.storage.resource import Resource
-from rasa.engine.storage.storage import ModelStorage
 from rasa.nlu.classifiers.classifier import IntentClassifier
 from rasa.shared.nlu.constants import ENTITIES, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
 from bot.conversations.follow_ups import FollowUps
 from bot.engine.components.destinations import ENTITY
-
-_PROJECT = Path(__file__).resolve().parents[3]
+from bot.engine.components.vocabulary import VocabularyComponent
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=False)
-class FollowUpReader(GraphComponent, IntentClassifier):
+class FollowUpReader(VocabularyComponent, IntentClassifier):
     """Overrides the decision for follow-ups, but never an urgent one."""
 
     @staticmethod
@@ -34,20 +30,9 @@ class FollowUpReader(GraphComponent, IntentClassifier):
         self._never_offered = frozenset(never_offered)
 
     @classmethod
-    def create(
-        cls,
-        config: Dict[Text, Any],
-        model_storage: ModelStorage,
-        resource: Resource,
-        execution_context: ExecutionContext,
-    ) -> FollowUpReader:
-        """Read the phrases; loading a model does the same.
-
-        Raises:
-            RutaError: the phrases cannot be read.
-        """
-        settings = {**cls.get_default_config(), **config}
-        return cls(FollowUps(_PROJECT / settings["vocabulary"]), settings["never_offered"])
+    def read(cls, vocabulary: Path, settings: Dict[Text, Any]) -> FollowUpReader:
+        """Read the phrases."""
+        return cls(FollowUps(vocabulary), settings["never_offered"])
 
     def process(self, messages: List[Message]) -> List[Message]:
         """Set intent, section and decision of the follow-ups among the messages."""

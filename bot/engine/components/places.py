@@ -5,22 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, List, Text
 
-from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
-from rasa.engine.storage.resource import Resource
-from rasa.engine.storage.storage import ModelStorage
 from rasa.shared.nlu.constants import ENTITIES, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
 from bot.conversations.concepts import Concepts, read_places
 from bot.conversations.words import read_common_words
+from bot.engine.components.vocabulary import VocabularyComponent
 
 ENTITY = "city"
-_PROJECT = Path(__file__).resolve().parents[3]
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=False)
-class PlaceExtractor(GraphComponent):
+class PlaceExtractor(VocabularyComponent):
     """Adds an entity `city` for each place in Ecuador, in the order of the message."""
 
     @staticmethod
@@ -32,20 +29,9 @@ class PlaceExtractor(GraphComponent):
         self._places = places
 
     @classmethod
-    def create(
-        cls,
-        config: Dict[Text, Any],
-        model_storage: ModelStorage,
-        resource: Resource,
-        execution_context: ExecutionContext,
-    ) -> PlaceExtractor:
-        """Read the places; loading a model does the same.
-
-        Raises:
-            RutaError: the vocabulary cannot be read.
-        """
-        folder = _PROJECT / {**cls.get_default_config(), **config}["vocabulary"]
-        return cls(read_places(folder / "places.yml", read_common_words(folder / "common-words.txt")))
+    def read(cls, vocabulary: Path, settings: Dict[Text, Any]) -> PlaceExtractor:
+        """Read the places' names."""
+        return cls(read_places(vocabulary / "places.yml", read_common_words(vocabulary / "common-words.txt")))
 
     def process(self, messages: List[Message]) -> List[Message]:
         """Append the places of each message to its entities."""
