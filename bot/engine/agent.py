@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rasa.core.agent import Agent
 from rasa.core.channels.channel import OutputChannel, UserMessage
 from rasa.shared.constants import DEFAULT_NLU_FALLBACK_INTENT_NAME
 from rasa.shared.core.trackers import DialogueStateTracker
@@ -20,6 +19,7 @@ from bot.conversations.commands import Command, engine_text
 from bot.conversations.replies import Replies
 from bot.conversations.turns import Trace, Turn, TurnResult
 from bot.engine.nlg import SECTIONS_SLOT, ContentNlg, locale_of_turn, note_section
+from bot.engine.runner import InProcessAgent
 from bot.engine.tracker_store import SessionTrackerStore
 from bot.errors import EngineError
 from bot.messages import OutboundMessage, QuickReply
@@ -66,7 +66,8 @@ class Engine:
         self._store = SessionTrackerStore()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # The engine's own deprecations; nothing an operator could act on.
-            self._agent = Agent.load(model, generator=ContentNlg(replies=replies), tracker_store=self._store)
+            self._agent = InProcessAgent(generator=ContentNlg(replies=replies), tracker_store=self._store)
+            self._agent.load_model(model)
         if self._agent.processor is None:
             raise EngineError(f"{model}: the model cannot be loaded; run `ruta train`")
         self._intents = frozenset(self._agent.processor.domain.intents)

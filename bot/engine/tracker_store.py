@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Optional
 
 from rasa.core.tracker_store import TrackerStore
@@ -19,8 +20,8 @@ from rasa.shared.core.trackers import DialogueStateTracker
 
 TURNS_KEPT = 3
 """Turns that are kept whole: rules span at most this many, and "two misses in a row" is counted on them."""
-_NOT_KEPT = frozenset({"city"})
-"""Entities that say where somebody is: they serve the turn in which they were written and are not stored."""
+_NOT_KEPT = frozenset({"city", "concept"})
+"""Entities that say where somebody is or what they spoke of: they serve the turn of their message and are not stored."""
 
 
 class SessionTrackerStore(TrackerStore):
@@ -51,7 +52,7 @@ class SessionTrackerStore(TrackerStore):
         state = self._state.get(sender_id)
         if state is None:
             return None
-        events = [Event.from_parameters(event) for event in json.loads(zlib.decompress(state))]
+        events = [_event_class(event["event"])._from_parameters(event) for event in json.loads(zlib.decompress(state))]
         return DialogueStateTracker.from_events(sender_id, [event for event in events if event], self.domain.slots)
 
     async def save(self, tracker: DialogueStateTracker) -> None:
@@ -59,6 +60,12 @@ class SessionTrackerStore(TrackerStore):
         self.last = tracker
         kept = [_compact(event) for event in [*_head(tracker), *_tail(tracker)]]
         self._state[tracker.sender_id] = zlib.compress(json.dumps(kept, separators=(",", ":")).encode(), 1)
+
+
+@lru_cache(maxsize=64)
+def _event_class(name: str) -> Any:
+    """Return the class of an event; the engine looks through all subclasses for each event anew."""
+    return Event.resolve_by_type(name)
 
 
 def _tail(tracker: DialogueStateTracker) -> Sequence[Event]:
