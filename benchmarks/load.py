@@ -92,12 +92,12 @@ class Letters:
 async def post_at_rate(url: str, letters: Sequence[Letter], rate: float, seed: int, on_sent: Callable[[], None]) -> Posted:
     """Send calls at random moments, `rate` a second on average, whether or not earlier ones were answered."""
     gaps, posted = random.Random(seed), Posted()
-    async with _session(connections=100) as session:
+    async with session_of(connections=100) as session:
         tasks, due = [], time.perf_counter()
         for letter in letters:
             due += gaps.expovariate(rate)
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            tasks.append(asyncio.create_task(_post(session, url, letter, posted)))
+            tasks.append(asyncio.create_task(post_letter(session, url, letter, posted)))
             on_sent()
         await asyncio.gather(*tasks)
     return posted
@@ -109,20 +109,22 @@ async def post_burst(url: str, letters: Sequence[Letter], connections: int) -> P
 
     async def send_on_one(session: aiohttp.ClientSession) -> None:
         while waiting:
-            await _post(session, url, waiting.pop(), posted)
+            await post_letter(session, url, waiting.pop(), posted)
 
-    async with _session(connections) as session:
+    async with session_of(connections) as session:
         await asyncio.gather(*(send_on_one(session) for _ in range(connections)))
     return posted
 
 
-def _session(connections: int) -> aiohttp.ClientSession:
+def session_of(connections: int) -> aiohttp.ClientSession:
+    """Return a client with so many connections."""
     # Not httpx: its own cost for each call would be most of what is measured here.
     timeout = aiohttp.ClientTimeout(total=CALL_SECONDS)
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=connections), timeout=timeout, trust_env=False)
 
 
-async def _post(session: aiohttp.ClientSession, url: str, letter: Letter, posted: Posted) -> None:
+async def post_letter(session: aiohttp.ClientSession, url: str, letter: Letter, posted: Posted) -> None:
+    """Send one call and note what it got."""
     started = time.perf_counter()
     posted.sent_at[letter.address] = started
     try:

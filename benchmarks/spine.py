@@ -76,8 +76,7 @@ class Figures:
     commits: list[float] = field(default_factory=list)
     replies: list[float] = field(default_factory=list)
     replies_missing: int = 0
-    drained: int = 0
-    drain_seconds: float = 0.0
+    drained_a_second: float = 0.0
     ready: dict[str, float] = field(default_factory=dict)
     memory: dict[str, int] = field(default_factory=dict)
 
@@ -114,6 +113,14 @@ class Bench:
                 return time.perf_counter() - started
             time.sleep(0.05)
         raise RuntimeError(f"{self.waiting()} messages still wait after {patience:.0f} s")
+
+    def drain_rate(self) -> float:
+        """Let messages wait while the worker is stopped, then return how many a second it answers, the gateway sending."""
+        letters = self.letters.write(self.plan.conversations, self.plan.waiting_each)
+        with self.worker_stopped():
+            asyncio.run(post_burst(self.url, letters, CONNECTIONS))
+            waiting = self.waiting()
+        return waiting / self.drain(DRAIN_PATIENCE_SECONDS)
 
     @contextmanager
     def worker_stopped(self) -> Iterator[None]:
@@ -173,15 +180,6 @@ def measure_bursts(bench: Bench, figures: Figures, step: Callable[[], None]) -> 
     bench.drain(DRAIN_PATIENCE_SECONDS)
 
 
-def measure_drain(bench: Bench, figures: Figures) -> None:
-    """Let messages wait while the worker is stopped, then time how long it takes to answer them, the gateway sending."""
-    letters = bench.letters.write(bench.plan.conversations, bench.plan.waiting_each)
-    with bench.worker_stopped():
-        asyncio.run(post_burst(bench.url, letters, CONNECTIONS))
-        figures.drained = bench.waiting()
-    figures.drain_seconds = bench.drain(DRAIN_PATIENCE_SECONDS)
-
-
 def measure_peers(bench: Bench, figures: Figures, folder: Path, step: Callable[[], None]) -> None:
     """Send the same kinds of load to the bare server, and commit to the same disk."""
     with bench.worker_stopped(), bare_server() as url:
@@ -219,7 +217,7 @@ def _timed(work: Callable[[], object]) -> float:
 def run_all(plan: Plan, texts: Sequence[str], folder: Path, progress: Progress) -> Figures:
     """Run all phases in order."""
     figures, twilio = Figures(), make_twilio()
-    with serve(twilio.app) as twilio_url, run_programs(folder, _settings(twilio_url, folder)) as programs:
+    with serve(twilio.app) as twilio_url, run_programs(folder, program_settings(twilio_url, folder)) as programs:
         subprocess.run(
             [sys.executable, "-m", "bot.cli", "whatsapp", "setup"],
             cwd=ROOT,
@@ -238,7 +236,8 @@ def run_all(plan: Plan, texts: Sequence[str], folder: Path, progress: Progress) 
         with _phase(progress, "bursts, worker stopped", 3) as step:
             measure_bursts(bench, figures, step)
         with _phase(progress, "throughput", 1) as step:
-            measure_drain(bench, figures)
+            figures.drained_a_second = bench.drain_rate()
+            step()
         with _phase(progress, "peers", 3) as step:
             measure_peers(bench, figures, folder, step)
         figures.memory = {name: psutil.Process(process.pid).memory_info().rss for name, process in programs.processes.items()}
@@ -252,7 +251,8 @@ def _phase(progress: Progress, title: str, total: int) -> Iterator[Callable[[], 
     progress.update(task, completed=total)
 
 
-def _settings(twilio_url: str, folder: Path) -> dict[str, str]:
+def program_settings(twilio_url: str, folder: Path) -> dict[str, str]:
+    """Return the settings of the programs with the fake provider."""
     return {
         "RUTA_CHANNELS": "whatsapp",
         "RUTA_LOG_LEVEL": "WARNING",
@@ -286,9 +286,9 @@ def print_figures(figures: Figures, plan: Plan) -> None:
     table.add_row("one bare commit (SQLite, WAL, FULL)", *commit, str(len(figures.commits)), "", beside, "")
     reply = [_ms(percentile(figures.replies, share)) for share in (0.5, 0.95, 0.99)]
     table.add_row("webhook sent to provider called", *reply, f"{len(figures.replies)} (-{figures.replies_missing})", "", "", "")
-    speed = figures.drained / figures.drain_seconds if figures.drain_seconds else 0.0
-    waited = f"{plan.conversations} x {plan.waiting_each} waiting, {figures.drain_seconds:.1f} s"
-    table.add_row(f"one worker, {waited}", f"{speed:.1f}/s", "", "", str(figures.drained), "", "", "")
+    waited = f"{plan.conversations} x {plan.waiting_each} waiting"
+    count = str(plan.conversations * plan.waiting_each)
+    table.add_row(f"one worker, {waited}", f"{figures.drained_a_second:.1f}/s", "", "", count, "", "", "")
     for name in ("gateway", "worker"):
         memory = f"{figures.memory[name] / 2**20:.0f} MiB after the load"
         table.add_row(f"{name} ready, memory", f"{figures.ready[name]:.2f} s", "", "", "", memory, "", "")

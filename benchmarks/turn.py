@@ -59,10 +59,12 @@ PARTS = {
 console = Console(highlight=False, width=130)
 
 
-def make_worker(folder: Path) -> tuple[Worker, Inbox]:
-    """Build a worker on a fresh database, and the inbox that feeds it."""
+def make_worker(folder: Path, url: str = "") -> tuple[Worker, Inbox]:
+    """Build a worker on a fresh database, SQLite in the folder unless a url is given, and the inbox that feeds it."""
     key = Fernet.generate_key().decode()
-    settings = Settings.parse_obj({"mode": "development", "channels": "whatsapp", "database_url": f"sqlite:///{folder}/ruta.db"})
+    settings = Settings.parse_obj(
+        {"mode": "development", "channels": "whatsapp", "database_url": url or f"sqlite:///{folder}/ruta.db"}
+    )
     database, vault = Database(settings.database_url), Vault([key], key)
     upgrade_database(database)
     return build_worker(App(Paths(ROOT), settings, vault, database)), Inbox(database, vault, utc_now)
