@@ -20,7 +20,19 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bot.errors import RutaError
 from bot.logs import set_up_logging
-from bot.wiring import App, Paths, build_channel, build_stand_in, build_worker, channel_limits, enabled_names, open_app, utc_now
+from bot.wiring import (
+    App,
+    Paths,
+    build_channel,
+    build_stand_in,
+    build_worker,
+    channel_limits,
+    enabled_names,
+    open_app,
+    serve_gateway_metrics,
+    serve_worker_metrics,
+    utc_now,
+)
 
 if TYPE_CHECKING:
     from bot.worker import Worker
@@ -45,7 +57,7 @@ def run() -> None:
     A program that dies is started again. Ctrl-C stops all. Settings: .env.example.
     """
     from bot.engine.training import is_model_current
-    from bot.supervisor import Supervisor
+    from bot.supervisor import Supervisor, worker_arguments
 
     opened = open_app(ROOT)
     enabled_names(opened.settings)
@@ -58,8 +70,8 @@ def run() -> None:
         supervisor.start("gateway", ["gateway"])
         screen.print(f"gateway      ready on {opened.settings.host}:{opened.settings.port}")
         with _spinner("worker       loading the engine"):
-            for _ in range(opened.settings.workers):
-                supervisor.start("worker", ["worker"])
+            for number in range(1, opened.settings.workers + 1):
+                supervisor.start("worker", worker_arguments(opened.settings.metrics_port, number))
         screen.print(f"worker       ready ({opened.settings.workers})")
         screen.print(f"\nOpen {opened.settings.public_url}/webchat   (Ctrl-C stops)\n")
         supervisor.watch(screen.print)
@@ -76,7 +88,11 @@ def gateway() -> None:
 
 
 @app.command()
-def worker() -> None:
+def worker(
+    metrics_port: Annotated[
+        int, typer.Option(help="Port for its metrics; left out, it is the first free one after RUTA_METRICS_PORT.")
+    ] = 0,
+) -> None:
     """Run one worker: answers waiting messages with the engine. Start several for more load."""
     from bot.conversations.turns import fresh_turn
     from bot.supervisor import say_ready
@@ -85,6 +101,7 @@ def worker() -> None:
     _require_current(opened)
     os.nice(WORKER_NICENESS)
     built = build_worker(opened)
+    serve_worker_metrics(opened, built, metrics_port)
     asyncio.run(built.decide(fresh_turn("hola", "", utc_now())))  # The first message loads what later ones share.
     say_ready()
     asyncio.run(_work(built))
@@ -284,7 +301,8 @@ def _serve(opened: App, on_ready: Callable[[], None]) -> None:
 
     channels = {channel: build_channel(opened, channel) for channel in enabled_names(opened.settings)}
     secrets = [secret for channel in channels.values() for secret in channel.secrets()]
-    set_up_logging(opened.settings.log_level, [*opened.settings.secret_values(), *secrets])
+    set_up_logging(opened.settings.log_level, [*opened.settings.secret_values(), *secrets], opened.settings.log_format)
+    serve_gateway_metrics(opened, channels)
     serve(opened.settings, opened.database, opened.vault, channels, utc_now, on_ready, partial(build_stand_in, opened))
 
 

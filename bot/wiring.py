@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
@@ -27,6 +27,7 @@ from bot.storage.session import Database
 from bot.storage.vault import Vault
 
 if TYPE_CHECKING:
+    from bot.conversations.queues import Queues
     from bot.conversations.replies import Replies
     from bot.conversations.stand_in import StandIn
     from bot.worker import Worker
@@ -97,7 +98,7 @@ def open_app(root: Path) -> App:
     load_environment(root)
     refuse_unknown([Settings, *(settings_class(name) for name in CHANNELS)], os.environ)
     settings = read_settings(Settings)
-    set_up_logging(settings.log_level, settings.secret_values())
+    set_up_logging(settings.log_level, settings.secret_values(), settings.log_format)
     encryption_keys, hash_key = settings.keys(paths.var)
     return App(paths, settings, Vault(encryption_keys, hash_key), Database(settings.database_url))
 
@@ -195,3 +196,33 @@ def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None, *, wa
             ordinals=app.paths.intents / "vocabulary" / "ordinals.yml",
         )
     )
+
+
+def build_queues(app: App, channels: Mapping[str, Channel]) -> Queues:
+    """Build what reads the queues' figures."""
+    from bot.conversations.queues import Queues
+    from channels.base import PullChannel
+
+    return Queues(app.database, [name for name, one in channels.items() if not isinstance(one, PullChannel)], utc_now)
+
+
+def serve_gateway_metrics(app: App, channels: Mapping[str, Channel]) -> None:
+    """Serve the gateway's metrics on their own port, unless they are off."""
+    from bot.observing import observe_gateway, watched_places
+
+    places = watched_places(app.settings.database_url, app.paths.var)
+    observe_gateway(app.settings.metrics_port, build_queues(app, channels), places)
+
+
+def serve_worker_metrics(app: App, worker: Worker, port: int) -> None:
+    """Serve a worker's metrics, unless they are off.
+
+    Args:
+        port: 0: the first free one after the gateway's.
+    """
+    from bot.engine.agent import FreshEngine
+    from bot.observing import observe_worker
+
+    engine = worker.parts.engine
+    if isinstance(engine, FreshEngine):
+        observe_worker(app.settings.metrics_port, port, worker.parts.replies.library, lambda: engine.model)

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from bot.conversations.outbox import Outbox
 from bot.errors import LeaseLost, SettingsError
+from bot.logs import trace_id
 from bot.messages import InboundKind, Location, OutboundMessage
 from bot.storage.models import Contact, Conversation, Inbound, Outbound, QuickReplyToken
 from bot.storage.session import Database
@@ -70,13 +71,18 @@ class Turn:
     has_been_answered: bool
     is_stood_in: bool = False
 
+    @property
+    def trace_id(self) -> str:
+        """The message's one id in the log."""
+        return trace_id(self.inbound_id, self.received_at)
+
 
 @dataclass(frozen=True)
 class Trace:
     """Why a turn was decided as it was, for `ruta explain` and for tests.
 
     Attributes:
-        decision: answer, choices, menu, person, urgent or flow.
+        decision: answer, choices, menu, person, urgent, flow, or fixed for what needs no deciding.
         ranking: (topic, probability), the likeliest first.
     """
 
