@@ -202,25 +202,55 @@ def check() -> None:
 
 @app.command()
 def failures(
-    retry: Annotated[bool, typer.Option("--retry", help="Let all of them be tried again from the start.")] = False,
+    names: Annotated[
+        Optional[list[str]], typer.Argument(help="Which ones, as listed, for example message-12; all if left out.")
+    ] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Let them be tried again from the start.")] = False,
+    close: Annotated[
+        bool, typer.Option("--close", help="End those that are named: the record stays, what the person wrote is emptied.")
+    ] = False,
 ) -> None:
-    """List what was given up: people's messages that got no real answer, and replies that did not arrive.
+    """List what was given up or is stuck: messages without a real answer, replies that did not arrive, stuck conversations.
 
-    One line each: what, number, channel, time, tries, code; never a text. The exit code is 1 while there are any.
+    One line each: name, channel, time, tries, code; never a text. The exit code is 1 while there are any.
     """
     from bot.conversations.failures import Failures
 
     opened = open_app(ROOT)
     _require_current(opened)
     given_up = Failures(opened.database, utc_now)
-    if retry:
-        screen.print(f"{given_up.retry()} will be tried again")
+    if retry and close:
+        raise typer.BadParameter("choose --retry or --close")
+    if close:
+        screen.print(f"{given_up.close(names or ())} closed")
         return
-    found = given_up.list()
+    if retry:
+        screen.print(f"{given_up.retry(names or ())} will be tried again")
+        return
+    found = [one for one in given_up.list() if not names or one.name in names]
     for one in found:
-        print(f"{one.what} {one.number} {one.channel} {one.at:%Y-%m-%dT%H:%M:%SZ} tries={one.attempts} {one.code or '-'}")
-    screen.print(f"{len(found)} given up" + ("; `ruta failures --retry` tries them again" if found else ""))
+        print(f"{one.name} {one.channel} {one.at:%Y-%m-%dT%H:%M:%SZ} tries={one.attempts} {one.code or '-'}")
+    how = "; `--retry` tries them again, `--close NAME...` ends them"
+    screen.print(f"{len(found)} given up or stuck" + (how if found else ""))
     raise typer.Exit(1 if found else 0)
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list instead of a table.")] = False,
+    online: Annotated[bool, typer.Option("--online", help="Also ask the channels' providers how we are set up there.")] = False,
+) -> None:
+    """Say what is wrong with this system and what to do: settings, files, database, keys, model, content, channels, queues.
+
+    The exit code is 0 when all is well, 1 with warnings, 2 with errors.
+    """
+    from bot.doctor.report import print_json, print_table
+    from bot.doctor.system import examine_system
+    from bot.findings import exit_code
+
+    found = examine_system(ROOT, online=online)
+    (print_json if as_json else print_table)(found)
+    raise typer.Exit(exit_code(found))
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """Put the parts together from the settings: who gets which database, content, channels and keys.
 
-Only `bot.cli` uses this module, and only here channels are named. Heavy imports stay inside the functions, so that the
-gateway never loads the engine and `--help` answers at once.
+Only `bot.cli` and `bot.doctor` use this module, and only here channels are named. Heavy imports stay inside the functions, so
+that the gateway never loads the engine and `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
@@ -27,7 +27,6 @@ from bot.storage.session import Database
 from bot.storage.vault import Vault
 
 if TYPE_CHECKING:
-    from bot.conversations.queues import Queues
     from bot.conversations.replies import Replies
     from bot.conversations.stand_in import StandIn
     from bot.worker import Worker
@@ -110,6 +109,12 @@ def settings_class(name: str) -> type[BaseSettings]:
     return kind
 
 
+def _channel_class(name: str) -> type[Any]:
+    package, class_name, _ = CHANNELS[name]
+    kind: type[Any] = getattr(importlib.import_module(package), class_name)
+    return kind
+
+
 def enabled_names(settings: Settings) -> tuple[str, ...]:
     """Return the enabled channels' names.
 
@@ -129,8 +134,7 @@ def channel_limits(settings: Settings) -> dict[str, ChannelLimits]:
 
 def build_channel(app: App, name: str) -> Channel:
     """Build one channel from its settings."""
-    package, class_name, _ = CHANNELS[name]
-    kind: Callable[..., Any] = getattr(importlib.import_module(package), class_name)
+    kind = _channel_class(name)
     settings = read_settings(settings_class(name))
     if app.settings.mode == "production" and name == "whatsapp" and not app.settings.public_url.startswith("https://"):
         raise SettingsError("RUTA_PUBLIC_URL: write the https:// address that Twilio calls; its signature covers that address")
@@ -198,20 +202,20 @@ def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None, *, wa
     )
 
 
-def build_queues(app: App, channels: Mapping[str, Channel]) -> Queues:
-    """Build what reads the queues' figures."""
-    from bot.conversations.queues import Queues
+def pushed_names(names: Iterable[str]) -> list[str]:
+    """Return those of the channels whose replies we send ourselves; a page fetches its own."""
     from channels.base import PullChannel
 
-    return Queues(app.database, [name for name, one in channels.items() if not isinstance(one, PullChannel)], utc_now)
+    return [name for name in names if not issubclass(_channel_class(name), PullChannel)]
 
 
-def serve_gateway_metrics(app: App, channels: Mapping[str, Channel]) -> None:
+def serve_gateway_metrics(app: App, channels: Iterable[str]) -> None:
     """Serve the gateway's metrics on their own port, unless they are off."""
+    from bot.conversations.queues import Queues
     from bot.observing import observe_gateway, watched_places
 
     places = watched_places(app.settings.database_url, app.paths.var)
-    observe_gateway(app.settings.metrics_port, build_queues(app, channels), places)
+    observe_gateway(app.settings.metrics_port, Queues(app.database, pushed_names(channels), utc_now), places)
 
 
 def serve_worker_metrics(app: App, worker: Worker, port: int) -> None:
