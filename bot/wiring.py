@@ -180,6 +180,7 @@ def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None, *, wa
     from bot.conversations.urgent import UrgentPhrases
     from bot.engine.agent import Engine, FreshEngine
     from bot.engine.training import newest_model
+    from bot.storage.notices import INBOUND, Notices
     from bot.worker import Worker, WorkerParts
 
     model = newest_model(app.paths.models)
@@ -198,6 +199,7 @@ def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None, *, wa
             urgent=UrgentPhrases(app.paths.intents / "urgent"),
             limits=limits or channel_limits(app.settings),
             ordinals=app.paths.intents / "vocabulary" / "ordinals.yml",
+            notices=Notices(app.database, INBOUND),
         )
     )
 

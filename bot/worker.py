@@ -27,11 +27,14 @@ from bot.conversations.urgent import UrgentPhrases
 from bot.errors import LeaseLost, SettingsError
 from bot.i18n import N_, Catalogues
 from bot.messages import ChannelLimits, InboundKind, OutboundMessage
+from bot.storage.notices import Notices
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.05
-"""How often an idle worker looks for waiting conversations."""
+"""How often an idle worker looks for waiting conversations when nobody wakes it."""
+LISTENING_POLL_SECONDS = 1.0
+"""The same while it is woken: leases run out and messages become due without anybody saying so, and a notice can be lost."""
 ENGINE_SECONDS = 20.0
 """How long the engine may take for one message before it counts as failed; well under the lease."""
 DATABASE_PAUSE_SECONDS = 1.0
@@ -54,6 +57,7 @@ class WorkerParts:
     Attributes:
         limits: by channel; a message of a channel that is no longer enabled is answered without paging.
         engine_seconds: how long the engine may take for one message.
+        notices: what wakes an idle worker; without it the worker looks often.
     """
 
     turns: Turns
@@ -64,6 +68,7 @@ class WorkerParts:
     limits: Mapping[str, ChannelLimits]
     ordinals: Path
     engine_seconds: float = ENGINE_SECONDS
+    notices: Notices | None = None
 
 
 class Worker:
@@ -71,7 +76,8 @@ class Worker:
 
     def __init__(self, parts: WorkerParts) -> None:
         self._parts = parts
-        self._stop = asyncio.Event()
+        self._is_stopping = False
+        self._wake = asyncio.Event()
 
     @property
     def parts(self) -> WorkerParts:
@@ -80,16 +86,28 @@ class Worker:
 
     def stop(self) -> None:
         """Finish the running turn and return from `run`."""
-        self._stop.set()
+        self._is_stopping = True
+        self._wake.set()
 
     async def run(self) -> None:
         """Run turns until stopped."""
-        while not self._stop.is_set():
-            if not await self._run_safely():
-                try:
-                    await asyncio.wait_for(self._stop.wait(), POLL_SECONDS)
-                except asyncio.TimeoutError:
-                    continue
+        listening = asyncio.create_task(self._parts.notices.run(self._wake.set)) if self._parts.notices else None
+        try:
+            while not self._is_stopping:
+                self._wake.clear()
+                if not await self._run_safely() and not self._is_stopping:
+                    await self._rest()
+        finally:
+            if listening:
+                listening.cancel()
+                await asyncio.gather(listening, return_exceptions=True)
+
+    async def _rest(self) -> None:
+        is_woken = self._parts.notices is not None and self._parts.notices.is_listening
+        try:
+            await asyncio.wait_for(self._wake.wait(), LISTENING_POLL_SECONDS if is_woken else POLL_SECONDS)
+        except asyncio.TimeoutError:
+            return
 
     async def _run_safely(self) -> bool:
         """Run one turn; a database that is away for a moment costs a pause, not the loaded engine."""

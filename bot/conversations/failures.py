@@ -17,6 +17,7 @@ from bot.conversations.queues import STUCK_SECONDS, is_stuck
 from bot.errors import RutaError
 from bot.messages import DeliveryState
 from bot.storage.models import Contact, Conversation, Delivery, Inbound, Outbound
+from bot.storage.notices import INBOUND, notify
 from bot.storage.session import Database
 
 CLOSED = "closed"
@@ -98,6 +99,7 @@ class Failures:
                     reply.parts_sent, reply.sent_at = 0, None
                 reply.state, reply.attempts, reply.due_at = "queued", 0, now
                 count += 1
+            notify(session, INBOUND)  # Replies are looked for by themselves.
         return count
 
     def close(self, names: Collection[str]) -> int:

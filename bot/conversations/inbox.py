@@ -22,6 +22,7 @@ from bot.i18n import match_locale
 from bot.logs import trace_id
 from bot.messages import ContactLeft, DeliveryState, DeliveryStatus, InboundMessage, OutboundMessage
 from bot.storage.models import ChannelCursor, Contact, Conversation, Delivery, Inbound, Outbound
+from bot.storage.notices import INBOUND, notify
 from bot.storage.session import Database
 from bot.storage.vault import Vault
 
@@ -68,6 +69,8 @@ class Inbox:
                     reports += [(event, trace) for trace in self._store_status(session, event)]
                 else:
                     self._store_departure(session, event)
+            if any(trace for _, trace in messages):
+                notify(session, INBOUND)
             if cursor:
                 session.merge(ChannelCursor(channel=cursor[0], cursor=cursor[1]))
         for message, trace in messages:

@@ -17,6 +17,7 @@ from bot.errors import SendFailed
 from bot.logs import trace_id
 from bot.messages import DeliveryState, OutboundMessage, QuickReply
 from bot.storage.models import Contact, Conversation, Delivery, Inbound, Outbound, QuickReplyToken
+from bot.storage.notices import OUTBOUND, notify
 from bot.storage.session import Database
 from bot.storage.vault import Vault
 
@@ -93,6 +94,7 @@ class Outbox:
             connection.execute(
                 _insert_token(), _token_rows(conversation_id, outbound_id, replies, now + timedelta(days=TOKEN_DAYS))
             )
+        notify(session, OUTBOUND)
         return outbound_id
 
     def has_due(self, channels: set[str]) -> bool:
