@@ -29,6 +29,7 @@ from bot.wiring import (
     channel_limits,
     enabled_names,
     open_app,
+    ready_cautions,
     serve_gateway_metrics,
     serve_worker_metrics,
     utc_now,
@@ -333,7 +334,16 @@ def _serve(opened: App, on_ready: Callable[[], None]) -> None:
     secrets = [secret for channel in channels.values() for secret in channel.secrets()]
     set_up_logging(opened.settings.log_level, [*opened.settings.secret_values(), *secrets], opened.settings.log_format)
     serve_gateway_metrics(opened, channels)
-    serve(opened.settings, opened.database, opened.vault, channels, utc_now, on_ready, partial(build_stand_in, opened))
+    serve(
+        opened.settings,
+        opened.database,
+        opened.vault,
+        channels,
+        utc_now,
+        on_ready,
+        partial(build_stand_in, opened),
+        ready_cautions(opened, channels),
+    )
 
 
 async def _work(built: Worker) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import importlib
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from bot.storage.vault import Vault
 if TYPE_CHECKING:
     from bot.conversations.replies import Replies
     from bot.conversations.stand_in import StandIn
+    from bot.gateway.health import ReadyCheck
     from bot.worker import Worker
     from channels.base import Channel
 
@@ -232,3 +233,24 @@ def serve_worker_metrics(app: App, worker: Worker, port: int) -> None:
     engine = worker.parts.engine
     if isinstance(engine, FreshEngine):
         observe_worker(app.settings.metrics_port, port, worker.parts.replies.library, lambda: engine.model)
+
+
+def ready_cautions(app: App, names: Collection[str]) -> list[ReadyCheck]:
+    """Build what `/readyz` warns of beside what it requires."""
+    from bot.content.freshness import stale_answers
+    from bot.content.loader import load_content
+    from bot.conversations.queues import Queues
+    from bot.gateway.cautions import cautions
+
+    def withheld() -> int:
+        topics = load_content(app.paths.content).topics.values()
+        return sum(answer.is_withheld for answer in stale_answers(topics, date.today()))
+
+    def knows_templates() -> bool:
+        from channels.whatsapp import WhatsAppSettings
+        from channels.whatsapp.diagnosis import missing_templates
+
+        return not missing_templates(read_settings(WhatsAppSettings))
+
+    queues = Queues(app.database, pushed_names(names), utc_now)
+    return cautions(queues, withheld, knows_templates if "whatsapp" in names else None)

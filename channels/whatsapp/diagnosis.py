@@ -11,20 +11,23 @@ from channels.whatsapp.templates import load_templates, template_specs
 
 async def diagnose(settings: WhatsAppSettings, public_url: str, *, online: bool) -> list[Finding]:
     """Return what was found in settings and files; with `online` also at Twilio."""
-    known = set(load_templates(settings).sids)
     wanted = {spec.name for spec in template_specs()}
+    missing = missing_templates(settings)
     found = []
     if not public_url.startswith("https://"):
         cause = "RUTA_PUBLIC_URL does not begin with https://, so Twilio cannot call us"
         found.append(fault("whatsapp_not_https", cause, "Write the public https:// address into RUTA_PUBLIC_URL."))
-    if wanted - known:
-        cause = (
-            f"{len(wanted - known)} of {len(wanted)} WhatsApp templates are not known here: those choices go out as numbered text"
-        )
+    if missing:
+        cause = f"{len(missing)} of {len(wanted)} WhatsApp templates are not known here: those choices go out as numbered text"
         found.append(warning("whatsapp_templates_missing", cause, "ruta whatsapp setup"))
     else:
         found.append(fine("whatsapp_templates_known", "all WhatsApp templates are known"))
-    return [*found, *(await _ask(settings, wanted & known) if online else [])]
+    return [*found, *(await _ask(settings, wanted - missing) if online else [])]
+
+
+def missing_templates(settings: WhatsAppSettings) -> set[str]:
+    """Return the names of the templates whose ids are not known here."""
+    return {spec.name for spec in template_specs()} - set(load_templates(settings).sids)
 
 
 async def _ask(settings: WhatsAppSettings, expected: set[str]) -> list[Finding]:
