@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooSlow
 from datetime import date
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import make_url
 
+from bot import metrics
 from bot.content.freshness import CRITICAL, stale_answers
 from bot.conversations.queues import QueueFigures, Queues
+from bot.errors import SendFailure
 from bot.metrics import MOST_TRIES, Figure, Figures, registry, serve_metrics
 
 if TYPE_CHECKING:
@@ -89,16 +92,27 @@ class QueueReader:
             return None
 
 
-def observe_gateway(port: int, queues: Queues, places: dict[str, Path]) -> None:
+def observe_gateway(port: int, queues: Queues, places: dict[str, Path], channels: Collection[str]) -> None:
     """Serve the gateway's metrics with the queues' and disks' figures, unless the port is 0.
 
     Args:
         places: folders whose volumes are watched, by a short name.
+        channels: the enabled ones.
     """
     if port:
+        _begin_counters(channels)
         registry.register(Figures(QueueReader(queues).figures, QUEUE_FIGURES))
         registry.register(Figures(lambda: disk_figures(places), DISK_FIGURES))
         serve_metrics("gateway", port)
+
+
+def _begin_counters(channels: Collection[str]) -> None:
+    """Let counters that alerts watch begin at 0: a first failure would else be no increase, because nothing was there before."""
+    metrics.urgent_cards.labels("gateway")
+    for channel in channels:
+        metrics.webhooks_refused.labels(channel, "not_stored")
+        for failure, outcome in product(SendFailure, ("retry", "fallback", "given_up")):
+            metrics.send_failures.labels(channel, failure.value, outcome)
 
 
 def observe_worker(
@@ -112,6 +126,7 @@ def observe_worker(
         model: returns the file of the model in use.
     """
     if gateway_port or own_port:
+        metrics.urgent_cards.labels("worker")
         registry.register(Figures(lambda: content_figures(library, today()), CONTENT_FIGURES))
         registry.register(Figures(lambda: model_figures(model()), MODEL_FIGURES))
         serve_metrics("worker", own_port or gateway_port + 1, 1 if own_port else MOST_TRIES)

@@ -212,13 +212,13 @@ def pushed_names(names: Iterable[str]) -> list[str]:
     return [name for name in names if not issubclass(_channel_class(name), PullChannel)]
 
 
-def serve_gateway_metrics(app: App, channels: Iterable[str]) -> None:
+def serve_gateway_metrics(app: App, channels: Collection[str]) -> None:
     """Serve the gateway's metrics on their own port, unless they are off."""
     from bot.conversations.queues import Queues
     from bot.observing import observe_gateway, watched_places
 
     places = watched_places(app.settings.database_url, app.paths.var)
-    observe_gateway(app.settings.metrics_port, Queues(app.database, pushed_names(channels), utc_now), places)
+    observe_gateway(app.settings.metrics_port, Queues(app.database, pushed_names(channels), utc_now), places, channels)
 
 
 def serve_worker_metrics(app: App, worker: Worker, port: int) -> None:

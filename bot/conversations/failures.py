@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from bot.conversations.queues import STUCK_SECONDS, is_stuck
+from bot.conversations.queues import STUCK_SECONDS, is_dead, is_stuck
 from bot.errors import RutaError
 from bot.messages import DeliveryState
 from bot.storage.models import Contact, Conversation, Delivery, Inbound, Outbound
@@ -134,7 +134,7 @@ class Failures:
         return [failure for failure in found if not names or failure.name in names]
 
     def _found(self, session: Session) -> Sequence[Failure]:
-        messages = session.scalars(select(Inbound).where(Inbound.state == "dead"))
+        messages = session.scalars(select(Inbound).where(is_dead()))
         replies = session.scalars(select(Outbound).where(Outbound.state == DeliveryState.FAILED.value))
         return [
             *(Failure("message", m.id, m.channel, m.received_at, m.attempts, m.error_code) for m in messages),

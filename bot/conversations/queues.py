@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, Select, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Executable, Select, and_, bindparam, func, literal_column, or_, select
 
 from bot.conversations.outbox import OPEN_STATES
 from bot.messages import DeliveryState
@@ -17,6 +17,9 @@ from bot.storage.session import Database
 
 STUCK_SECONDS = 300.0
 """After waiting this long a conversation counts as stuck; one whose worker died counts at once when its lease has run out."""
+
+
+_EVER = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True)
@@ -70,21 +73,30 @@ class Queues:
 def is_stuck() -> ColumnElement[bool]:
     """Return the condition on conversations, with `now` and `before` (now less `STUCK_SECONDS`) to be bound."""
     is_orphaned = and_(Conversation.lease_owner != "", Conversation.lease_until < bindparam("now"))
-    return and_(Conversation.waiting_since.is_not(None), or_(Conversation.waiting_since < bindparam("before"), is_orphaned))
+    return and_(is_waiting(), or_(Conversation.waiting_since < bindparam("before"), is_orphaned))
+
+
+def is_waiting() -> ColumnElement[bool]:
+    """Return the condition on conversations that a message waits in: a range, because SQLite uses no index for "is not null"."""
+    return Conversation.waiting_since > bindparam("ever", _EVER, unique=True)
+
+
+def is_dead() -> ColumnElement[bool]:
+    """Return the condition on messages that were given up, written out so that both databases use the small index on them."""
+    return Inbound.state == literal_column("'dead'")
 
 
 @lru_cache(maxsize=1)
 def _figures() -> Executable:
     # By the conversations that wait: there are few of them, and an index leads from each to its waiting messages.
-    waiting = (Conversation.waiting_since.is_not(None), Inbound.state == "waiting")
-    of_waiting = Inbound.conversation_id == Conversation.id
+    waiting = (Inbound.conversation_id.in_(select(Conversation.id).where(is_waiting())), Inbound.state == "waiting")
     unsent = (Outbound.state.in_(OPEN_STATES), Outbound.channel.in_(bindparam("pushed", expanding=True)))
     counted: dict[str, Select[Any]] = {
-        "waiting": select(func.count(Inbound.id)).join(Conversation, of_waiting).where(*waiting),
-        "waiting_since": select(func.min(Inbound.received_at)).join(Conversation, of_waiting).where(*waiting),
+        "waiting": select(func.count(Inbound.id)).where(*waiting),
+        "waiting_since": select(func.min(Inbound.received_at)).where(*waiting),
         "unsent": select(func.count(Outbound.id)).where(*unsent),
         "unsent_since": select(func.min(Outbound.created_at)).where(*unsent),
-        "dead": select(func.count(Inbound.id)).where(Inbound.state == "dead"),
+        "dead": select(func.count(Inbound.id)).where(is_dead()),
         "failed": select(func.count(Outbound.id)).where(Outbound.state == DeliveryState.FAILED.value),
         "stuck": select(func.count(Conversation.id)).where(is_stuck()),
     }

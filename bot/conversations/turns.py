@@ -17,6 +17,7 @@ from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
 from bot.conversations.outbox import Outbox
+from bot.conversations.queues import is_waiting
 from bot.errors import LeaseLost, SettingsError
 from bot.logs import trace_id
 from bot.messages import InboundKind, Location, OutboundMessage
@@ -296,7 +297,7 @@ def _last_choices(session: Session, conversation_id: str, at: datetime) -> tuple
 
 def _is_free() -> tuple[ColumnElement[bool], ...]:
     no_lease = or_(Conversation.lease_until.is_(None), Conversation.lease_until < bindparam("now"))
-    return Conversation.waiting_since.is_not(None), no_lease
+    return is_waiting(), no_lease
 
 
 def _of_conversation() -> ColumnElement[bool]:

@@ -89,7 +89,7 @@ class Inbound(Base):
         UniqueConstraint("channel", "provider_id"),
         Index("ix_inbound_message_conversation_state", "conversation_id", "state", "id"),
         # Few rows, looked for at every scrape and health check among all that were ever stored.
-        Index("ix_inbound_message_dead", "id", sqlite_where=text("state = 'dead'"), postgresql_where=text("state = 'dead'")),
+        Index("ix_inbound_message_dead", "state", sqlite_where=text("state = 'dead'"), postgresql_where=text("state = 'dead'")),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)

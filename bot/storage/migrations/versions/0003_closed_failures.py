@@ -22,7 +22,7 @@ def upgrade() -> None:
     for table in ('inbound_message', 'outbound_message'):
         op.add_column(table, sa.Column('closed_at', bot.storage.models.UtcDateTime(timezone=True), nullable=True))
     dead = sa.text("state = 'dead'")
-    op.create_index('ix_inbound_message_dead', 'inbound_message', ['id'], sqlite_where=dead, postgresql_where=dead)
+    op.create_index('ix_inbound_message_dead', 'inbound_message', ['state'], sqlite_where=dead, postgresql_where=dead)
 
 
 def downgrade() -> None:
