@@ -20,7 +20,20 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bot.errors import RutaError
 from bot.logs import set_up_logging
-from bot.wiring import App, Paths, build_channel, build_stand_in, build_worker, channel_limits, enabled_names, open_app, utc_now
+from bot.wiring import (
+    App,
+    Paths,
+    build_channel,
+    build_stand_in,
+    build_worker,
+    channel_limits,
+    enabled_names,
+    open_app,
+    ready_cautions,
+    serve_gateway_metrics,
+    serve_worker_metrics,
+    utc_now,
+)
 
 if TYPE_CHECKING:
     from bot.worker import Worker
@@ -45,7 +58,7 @@ def run() -> None:
     A program that dies is started again. Ctrl-C stops all. Settings: .env.example.
     """
     from bot.engine.training import is_model_current
-    from bot.supervisor import Supervisor
+    from bot.supervisor import Supervisor, worker_arguments
 
     opened = open_app(ROOT)
     enabled_names(opened.settings)
@@ -58,8 +71,8 @@ def run() -> None:
         supervisor.start("gateway", ["gateway"])
         screen.print(f"gateway      ready on {opened.settings.host}:{opened.settings.port}")
         with _spinner("worker       loading the engine"):
-            for _ in range(opened.settings.workers):
-                supervisor.start("worker", ["worker"])
+            for number in range(1, opened.settings.workers + 1):
+                supervisor.start("worker", worker_arguments(opened.settings.metrics_port, number))
         screen.print(f"worker       ready ({opened.settings.workers})")
         screen.print(f"\nOpen {opened.settings.public_url}/webchat   (Ctrl-C stops)\n")
         supervisor.watch(screen.print)
@@ -76,7 +89,11 @@ def gateway() -> None:
 
 
 @app.command()
-def worker() -> None:
+def worker(
+    metrics_port: Annotated[
+        int, typer.Option(help="Port for its metrics; left out, it is the first free one after RUTA_METRICS_PORT.")
+    ] = 0,
+) -> None:
     """Run one worker: answers waiting messages with the engine. Start several for more load."""
     from bot.conversations.turns import fresh_turn
     from bot.supervisor import say_ready
@@ -85,6 +102,7 @@ def worker() -> None:
     _require_current(opened)
     os.nice(WORKER_NICENESS)
     built = build_worker(opened)
+    serve_worker_metrics(opened, built, metrics_port)
     asyncio.run(built.decide(fresh_turn("hola", "", utc_now())))  # The first message loads what later ones share.
     say_ready()
     asyncio.run(_work(built))
@@ -185,25 +203,55 @@ def check() -> None:
 
 @app.command()
 def failures(
-    retry: Annotated[bool, typer.Option("--retry", help="Let all of them be tried again from the start.")] = False,
+    names: Annotated[
+        Optional[list[str]], typer.Argument(help="Which ones, as listed, for example message-12; all if left out.")
+    ] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Let them be tried again from the start.")] = False,
+    close: Annotated[
+        bool, typer.Option("--close", help="End those that are named: the record stays, what the person wrote is emptied.")
+    ] = False,
 ) -> None:
-    """List what was given up: people's messages that got no real answer, and replies that did not arrive.
+    """List what was given up or is stuck: messages without a real answer, replies that did not arrive, stuck conversations.
 
-    One line each: what, number, channel, time, tries, code; never a text. The exit code is 1 while there are any.
+    One line each: name, channel, time, tries, code; never a text. The exit code is 1 while there are any.
     """
     from bot.conversations.failures import Failures
 
     opened = open_app(ROOT)
     _require_current(opened)
     given_up = Failures(opened.database, utc_now)
-    if retry:
-        screen.print(f"{given_up.retry()} will be tried again")
+    if retry and close:
+        raise typer.BadParameter("choose --retry or --close")
+    if close:
+        screen.print(f"{given_up.close(names or ())} closed")
         return
-    found = given_up.list()
+    if retry:
+        screen.print(f"{given_up.retry(names or ())} will be tried again")
+        return
+    found = [one for one in given_up.list() if not names or one.name in names]
     for one in found:
-        print(f"{one.what} {one.number} {one.channel} {one.at:%Y-%m-%dT%H:%M:%SZ} tries={one.attempts} {one.code or '-'}")
-    screen.print(f"{len(found)} given up" + ("; `ruta failures --retry` tries them again" if found else ""))
+        print(f"{one.name} {one.channel} {one.at:%Y-%m-%dT%H:%M:%SZ} tries={one.attempts} {one.code or '-'}")
+    how = "; `--retry` tries them again, `--close NAME...` ends them"
+    screen.print(f"{len(found)} given up or stuck" + (how if found else ""))
     raise typer.Exit(1 if found else 0)
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list instead of a table.")] = False,
+    online: Annotated[bool, typer.Option("--online", help="Also ask the channels' providers how we are set up there.")] = False,
+) -> None:
+    """Say what is wrong with this system and what to do: settings, files, database, keys, model, content, channels, queues.
+
+    The exit code is 0 when all is well, 1 with warnings, 2 with errors.
+    """
+    from bot.doctor.report import print_json, print_table
+    from bot.doctor.system import examine_system
+    from bot.findings import exit_code
+
+    found = examine_system(ROOT, online=online)
+    (print_json if as_json else print_table)(found)
+    raise typer.Exit(exit_code(found))
 
 
 @app.command()
@@ -284,8 +332,18 @@ def _serve(opened: App, on_ready: Callable[[], None]) -> None:
 
     channels = {channel: build_channel(opened, channel) for channel in enabled_names(opened.settings)}
     secrets = [secret for channel in channels.values() for secret in channel.secrets()]
-    set_up_logging(opened.settings.log_level, [*opened.settings.secret_values(), *secrets])
-    serve(opened.settings, opened.database, opened.vault, channels, utc_now, on_ready, partial(build_stand_in, opened))
+    set_up_logging(opened.settings.log_level, [*opened.settings.secret_values(), *secrets], opened.settings.log_format)
+    serve_gateway_metrics(opened, channels)
+    serve(
+        opened.settings,
+        opened.database,
+        opened.vault,
+        channels,
+        utc_now,
+        on_ready,
+        partial(build_stand_in, opened),
+        ready_cautions(opened, channels),
+    )
 
 
 async def _work(built: Worker) -> None:

@@ -48,6 +48,17 @@ class Settings(BaseSettings):
     channels: str = Field("webchat", description="The enabled channels, separated by commas: webchat, whatsapp, telegram.")
     workers: int = Field(1, ge=1, le=16, description="How many engine processes `ruta run` starts, 1 to 16.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much our own lines say.")
+    log_format: Literal["text", "json"] = Field(
+        "text",
+        description="How log lines look: `text` for reading, `json` (one object on a line) for programs that collect them.",
+    )
+    metrics_port: int = Field(
+        0,
+        ge=0,
+        le=65000,
+        description="The port on 127.0.0.1 for Prometheus metrics of the gateway, for example 9464; workers take the ports "
+        "after it. 0 serves none.",
+    )
 
     class Config:
         env_prefix = PREFIX
@@ -63,6 +74,12 @@ class Settings(BaseSettings):
     @root_validator(skip_on_failure=True)
     def _public_url_follows_the_port(cls, values: dict[str, object]) -> dict[str, object]:
         return {**values, "public_url": values["public_url"] or f"http://127.0.0.1:{values['port']}"}
+
+    @root_validator(skip_on_failure=True)
+    def _metrics_are_not_public(cls, values: dict[str, object]) -> dict[str, object]:
+        if values["metrics_port"] == values["port"]:
+            raise ValueError(f"{PREFIX}METRICS_PORT: write another port than {PREFIX}PORT, which the whole world can reach")
+        return values
 
     @property
     def channel_names(self) -> tuple[str, ...]:

@@ -114,6 +114,15 @@ def _spawn(arguments: list[str]) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
 
 
+def worker_arguments(metrics_port: int, number: int) -> list[str]:
+    """Return how to start the worker of a number, counted from 1: with a port of its own, the same after each new start.
+
+    Args:
+        metrics_port: the gateway's, 0 when no metrics are served.
+    """
+    return ["worker", "--metrics-port", str(metrics_port + number)] if metrics_port else ["worker"]
+
+
 def say_ready() -> None:
     """Tell the supervisor, if there is one, that this program can work now."""
     print(READY_LINE, flush=True)

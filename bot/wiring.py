@@ -1,7 +1,7 @@
 """Put the parts together from the settings: who gets which database, content, channels and keys.
 
-Only `bot.cli` uses this module, and only here channels are named. Heavy imports stay inside the functions, so that the
-gateway never loads the engine and `--help` answers at once.
+Only `bot.cli` and `bot.doctor` use this module, and only here channels are named. Heavy imports stay inside the functions, so
+that the gateway never loads the engine and `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import importlib
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from bot.storage.vault import Vault
 if TYPE_CHECKING:
     from bot.conversations.replies import Replies
     from bot.conversations.stand_in import StandIn
+    from bot.gateway.health import ReadyCheck
     from bot.worker import Worker
     from channels.base import Channel
 
@@ -97,7 +98,7 @@ def open_app(root: Path) -> App:
     load_environment(root)
     refuse_unknown([Settings, *(settings_class(name) for name in CHANNELS)], os.environ)
     settings = read_settings(Settings)
-    set_up_logging(settings.log_level, settings.secret_values())
+    set_up_logging(settings.log_level, settings.secret_values(), settings.log_format)
     encryption_keys, hash_key = settings.keys(paths.var)
     return App(paths, settings, Vault(encryption_keys, hash_key), Database(settings.database_url))
 
@@ -106,6 +107,12 @@ def settings_class(name: str) -> type[BaseSettings]:
     """Return a channel's settings class."""
     package, _, settings = CHANNELS[name]
     kind: type[BaseSettings] = getattr(importlib.import_module(f"{package}.settings"), settings)
+    return kind
+
+
+def _channel_class(name: str) -> type[Any]:
+    package, class_name, _ = CHANNELS[name]
+    kind: type[Any] = getattr(importlib.import_module(package), class_name)
     return kind
 
 
@@ -128,8 +135,7 @@ def channel_limits(settings: Settings) -> dict[str, ChannelLimits]:
 
 def build_channel(app: App, name: str) -> Channel:
     """Build one channel from its settings."""
-    package, class_name, _ = CHANNELS[name]
-    kind: Callable[..., Any] = getattr(importlib.import_module(package), class_name)
+    kind = _channel_class(name)
     settings = read_settings(settings_class(name))
     if app.settings.mode == "production" and name == "whatsapp" and not app.settings.public_url.startswith("https://"):
         raise SettingsError("RUTA_PUBLIC_URL: write the https:// address that Twilio calls; its signature covers that address")
@@ -175,6 +181,7 @@ def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None, *, wa
     from bot.conversations.urgent import UrgentPhrases
     from bot.engine.agent import Engine, FreshEngine
     from bot.engine.training import newest_model
+    from bot.storage.notices import INBOUND, Notices
     from bot.worker import Worker, WorkerParts
 
     model = newest_model(app.paths.models)
@@ -193,5 +200,57 @@ def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None, *, wa
             urgent=UrgentPhrases(app.paths.intents / "urgent"),
             limits=limits or channel_limits(app.settings),
             ordinals=app.paths.intents / "vocabulary" / "ordinals.yml",
+            notices=Notices(app.database, INBOUND),
         )
     )
+
+
+def pushed_names(names: Iterable[str]) -> list[str]:
+    """Return those of the channels whose replies we send ourselves; a page fetches its own."""
+    from channels.base import PullChannel
+
+    return [name for name in names if not issubclass(_channel_class(name), PullChannel)]
+
+
+def serve_gateway_metrics(app: App, channels: Collection[str]) -> None:
+    """Serve the gateway's metrics on their own port, unless they are off."""
+    from bot.conversations.queues import Queues
+    from bot.observing import observe_gateway, watched_places
+
+    places = watched_places(app.settings.database_url, app.paths.var)
+    observe_gateway(app.settings.metrics_port, Queues(app.database, pushed_names(channels), utc_now), places, channels)
+
+
+def serve_worker_metrics(app: App, worker: Worker, port: int) -> None:
+    """Serve a worker's metrics, unless they are off.
+
+    Args:
+        port: 0: the first free one after the gateway's.
+    """
+    from bot.engine.agent import FreshEngine
+    from bot.observing import observe_worker
+
+    engine = worker.parts.engine
+    if isinstance(engine, FreshEngine):
+        observe_worker(app.settings.metrics_port, port, worker.parts.replies.library, lambda: engine.model)
+
+
+def ready_cautions(app: App, names: Collection[str]) -> list[ReadyCheck]:
+    """Build what `/readyz` warns of beside what it requires."""
+    from bot.content.freshness import stale_answers
+    from bot.content.loader import load_content
+    from bot.conversations.queues import Queues
+    from bot.gateway.cautions import cautions
+
+    def withheld() -> int:
+        topics = load_content(app.paths.content).topics.values()
+        return sum(answer.is_withheld for answer in stale_answers(topics, date.today()))
+
+    def knows_templates() -> bool:
+        from channels.whatsapp import WhatsAppSettings
+        from channels.whatsapp.diagnosis import missing_templates
+
+        return not missing_templates(read_settings(WhatsAppSettings))
+
+    queues = Queues(app.database, pushed_names(names), utc_now)
+    return cautions(queues, withheld, knows_templates if "whatsapp" in names else None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,21 +16,25 @@ from typing import Protocol
 
 from sqlalchemy.exc import DBAPIError
 
+from bot import metrics
 from bot.conversations.choices import chosen_payload, tapped_payload
 from bot.conversations.commands import Command, read_command
 from bot.conversations.masking import mask
 from bot.conversations.paging import MORE, fit_choices, following_page
 from bot.conversations.replies import Replies
-from bot.conversations.turns import Turn, TurnResult, Turns
+from bot.conversations.turns import Trace, Turn, TurnResult, Turns
 from bot.conversations.urgent import UrgentPhrases
 from bot.errors import LeaseLost, SettingsError
 from bot.i18n import N_, Catalogues
 from bot.messages import ChannelLimits, InboundKind, OutboundMessage
+from bot.storage.notices import Notices
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.05
-"""How often an idle worker looks for waiting conversations."""
+"""How often an idle worker looks for waiting conversations when nobody wakes it."""
+LISTENING_POLL_SECONDS = 1.0
+"""The same while it is woken: leases run out and messages become due without anybody saying so, and a notice can be lost."""
 ENGINE_SECONDS = 20.0
 """How long the engine may take for one message before it counts as failed; well under the lease."""
 DATABASE_PAUSE_SECONDS = 1.0
@@ -52,6 +57,7 @@ class WorkerParts:
     Attributes:
         limits: by channel; a message of a channel that is no longer enabled is answered without paging.
         engine_seconds: how long the engine may take for one message.
+        notices: what wakes an idle worker; without it the worker looks often.
     """
 
     turns: Turns
@@ -62,6 +68,7 @@ class WorkerParts:
     limits: Mapping[str, ChannelLimits]
     ordinals: Path
     engine_seconds: float = ENGINE_SECONDS
+    notices: Notices | None = None
 
 
 class Worker:
@@ -69,26 +76,45 @@ class Worker:
 
     def __init__(self, parts: WorkerParts) -> None:
         self._parts = parts
-        self._stop = asyncio.Event()
+        self._is_stopping = False
+        self._wake = asyncio.Event()
+
+    @property
+    def parts(self) -> WorkerParts:
+        """What it was put together from."""
+        return self._parts
 
     def stop(self) -> None:
         """Finish the running turn and return from `run`."""
-        self._stop.set()
+        self._is_stopping = True
+        self._wake.set()
 
     async def run(self) -> None:
         """Run turns until stopped."""
-        while not self._stop.is_set():
-            if not await self._run_safely():
-                try:
-                    await asyncio.wait_for(self._stop.wait(), POLL_SECONDS)
-                except asyncio.TimeoutError:
-                    continue
+        listening = asyncio.create_task(self._parts.notices.run(self._wake.set)) if self._parts.notices else None
+        try:
+            while not self._is_stopping:
+                self._wake.clear()
+                if not await self._run_safely() and not self._is_stopping:
+                    await self._rest()
+        finally:
+            if listening:
+                listening.cancel()
+                await asyncio.gather(listening, return_exceptions=True)
+
+    async def _rest(self) -> None:
+        is_woken = self._parts.notices is not None and self._parts.notices.is_listening
+        try:
+            await asyncio.wait_for(self._wake.wait(), LISTENING_POLL_SECONDS if is_woken else POLL_SECONDS)
+        except asyncio.TimeoutError:
+            return
 
     async def _run_safely(self) -> bool:
         """Run one turn; a database that is away for a moment costs a pause, not the loaded engine."""
         try:
             return await self.run_once()
         except DBAPIError as error:
+            metrics.database_failures.inc()
             logger.error("database_failed code=%s", type(error.orig).__name__)
         except SettingsError as error:  # One row that no key opens must not stop the others, which now go first.
             logger.error("message_unreadable code=%s", error.code)
@@ -100,13 +126,24 @@ class Worker:
         turn = self._parts.turns.claim()
         if turn is None:
             return False
+        began = time.perf_counter()
+        logger.info(
+            "turn_claimed id=%s channel=%s kind=%s attempt=%d", turn.trace_id, turn.channel, turn.kind.value, turn.attempts
+        )
         result, is_dead = await self._result(turn)
+        decision = "failed" if is_dead else result.trace.decision
+        logger.info(
+            "turn_decided id=%s decision=%s milliseconds=%d", turn.trace_id, decision, (time.perf_counter() - began) * 1000
+        )
         if turn.is_stood_in:
             result = replace(result, replies=[])
         try:
             self._parts.turns.commit(turn, self._page(result, turn), is_dead=is_dead)
         except LeaseLost:
-            logger.warning("turn_abandoned code=lease_lost inbound=%s", turn.inbound_id)
+            metrics.turns_abandoned.inc()
+            logger.warning("turn_abandoned id=%s code=lease_lost", turn.trace_id)
+        else:
+            _tell_committed(turn, result, time.perf_counter() - began, is_dead=is_dead)
         return True
 
     async def _result(self, turn: Turn) -> tuple[TurnResult, bool]:
@@ -117,7 +154,7 @@ class Worker:
             return await asyncio.wait_for(self.decide(turn), self._parts.engine_seconds), False
         except Exception as error:  # The one broad except: a broken turn must not stop the conversation.
             code = getattr(error, "code", type(error).__name__)
-            logger.error("turn_failed code=%s inbound=%s", code, turn.inbound_id)
+            logger.error("turn_failed id=%s code=%s", turn.trace_id, code)
             return self._failed(turn, str(code)), True
 
     async def decide(self, turn: Turn) -> TurnResult:
@@ -164,7 +201,7 @@ class Worker:
 
     def _plain(self, turn: Turn, reply: OutboundMessage) -> TurnResult:
         replies = [reply] if reply.text else []
-        return TurnResult(replies, mask(turn.text), turn.locale, turn.locale_source)
+        return TurnResult(replies, mask(turn.text), turn.locale, turn.locale_source, trace=Trace("fixed"))
 
     def _failed(self, turn: Turn, code: str) -> TurnResult:
         sentence = self._parts.replies.sentence("reply.engine_failed", turn.locale)
@@ -174,3 +211,23 @@ class Worker:
         limits = self._parts.limits.get(turn.channel)
         replies = [fit_choices(reply, limits, self._parts.texts, result.locale) for reply in result.replies]
         return replace(result, replies=replies)
+
+
+def _tell_committed(turn: Turn, result: TurnResult, seconds: float, *, is_dead: bool) -> None:
+    """Count and log a turn once its effects are stored: what was rolled back did not happen."""
+    trace = result.trace
+    metrics.turn_seconds.labels(turn.channel).observe(seconds)
+    if is_dead:
+        metrics.dead_letters.labels(result.error_code).inc()
+    else:
+        metrics.decisions.labels(trace.decision, trace.topic).inc()
+    if trace.decision == "urgent" and not turn.is_stood_in:
+        metrics.urgent_cards.labels("worker").inc()
+    logger.info(
+        "turn_committed id=%s channel=%s topic=%s replies=%d milliseconds=%d",
+        turn.trace_id,
+        turn.channel,
+        trace.topic or "-",
+        len(result.replies),
+        seconds * 1000,
+    )

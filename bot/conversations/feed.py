@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +12,8 @@ from typing import TypeVar
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from bot import metrics
+from bot.conversations.outbox import reply_trace
 from bot.messages import DeliveryState, InboundKind, OutboundMessage
 from bot.storage.models import Contact, Conversation, Inbound, Outbound, QuickReplyToken
 from bot.storage.session import Database
@@ -21,6 +24,8 @@ FRESH_SECONDS = 60.0
 MOST_REPLIES = 200
 MOST_HISTORY = 200
 """Entries of each side that a history goes back."""
+logger = logging.getLogger(__name__)
+
 _UNREAD = (DeliveryState.QUEUED.value, "sending")
 
 
@@ -126,10 +131,16 @@ class Feed:
         return session.scalar(query.where(Contact.channel == channel, Contact.address_hash == key))
 
     def _hand_out(self, session: Session, rows: Sequence[Outbound]) -> list[FeedReply]:
-        unread = [row.id for row in rows if row.state in _UNREAD]
+        unread = [row for row in rows if row.state in _UNREAD]
         if unread:
-            delivered = {"state": DeliveryState.DELIVERED.value, "sent_at": self._clock()}
-            session.execute(update(Outbound).where(Outbound.id.in_(unread)).values(**delivered))
+            now = self._clock()
+            ids = [row.id for row in unread]
+            delivered = {"state": DeliveryState.DELIVERED.value, "sent_at": now}
+            session.execute(update(Outbound).where(Outbound.id.in_(ids)).values(**delivered))
+            received = select(Inbound.id, Inbound.received_at).where(Inbound.id.in_([row.inbound_id for row in unread]))
+            times = {row.id: row.received_at for row in session.execute(received)}
+            for row in unread:
+                _tell_fetched(row, times.get(row.inbound_id or 0), now)
         return [FeedReply(row.id, OutboundMessage.from_json(row.body)) for row in rows]
 
     def _inbound(self, session: Session, row: Inbound) -> FeedInbound:
@@ -139,6 +150,14 @@ class Feed:
         body = json.loads(self._vault.decrypt(row.body_encrypted))
         token = session.get(QuickReplyToken, body["quick_reply"]) if body["quick_reply"] else None
         return FeedInbound(kind, body["text"] or (token.title if token else ""))
+
+
+def _tell_fetched(reply: Outbound, received_at: datetime | None, now: datetime) -> None:
+    waited = (now - received_at).total_seconds() if received_at else 0.0
+    if received_at:
+        metrics.reply_seconds.labels(reply.channel).observe(waited)
+    trace = reply_trace(reply.id, reply.created_at, reply.inbound_id, received_at)
+    logger.info("reply_fetched id=%s channel=%s outbound=%d milliseconds=%d", trace, reply.channel, reply.id, waited * 1000)
 
 
 _Row = TypeVar("_Row", Inbound, Outbound)

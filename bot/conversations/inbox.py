@@ -6,6 +6,7 @@ The caller acknowledges the provider only after `Inbox.store` has returned, so n
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,12 +16,17 @@ from functools import lru_cache
 from sqlalchemy import Executable, bindparam, insert, select, text, update
 from sqlalchemy.orm import Session
 
-from bot.conversations.outbox import OPEN_STATES, queue_fallback
+from bot import metrics
+from bot.conversations.outbox import OPEN_STATES, queue_fallback, reply_trace
 from bot.i18n import match_locale
+from bot.logs import trace_id
 from bot.messages import ContactLeft, DeliveryState, DeliveryStatus, InboundMessage, OutboundMessage
 from bot.storage.models import ChannelCursor, Contact, Conversation, Delivery, Inbound, Outbound
+from bot.storage.notices import INBOUND, notify
 from bot.storage.session import Database
 from bot.storage.vault import Vault
+
+logger = logging.getLogger(__name__)
 
 _STATE_ORDER = {state.value: order for order, state in enumerate(DeliveryState)}
 
@@ -53,19 +59,26 @@ class Inbox:
         Args:
             cursor: the channel's name and how far it has now been read.
         """
-        stored = repeated = 0
+        messages: list[tuple[InboundMessage, str]] = []
+        reports: list[tuple[DeliveryStatus, str]] = []
         with self._database.transaction() as session:
             for event in events:
                 if isinstance(event, InboundMessage):
-                    is_new = self._store_message(session, event)
-                    stored, repeated = stored + is_new, repeated + (not is_new)
+                    messages.append((event, self._store_message(session, event)))
                 elif isinstance(event, DeliveryStatus):
-                    self._store_status(session, event)
+                    reports += [(event, trace) for trace in self._store_status(session, event)]
                 else:
                     self._store_departure(session, event)
+            if any(trace for _, trace in messages):
+                notify(session, INBOUND)
             if cursor:
                 session.merge(ChannelCursor(channel=cursor[0], cursor=cursor[1]))
-        return StoredCount(stored, repeated)
+        for message, trace in messages:
+            _tell_message(message, trace)
+        for report, trace in reports:
+            _tell_report(report, trace)
+        stored = sum(bool(trace) for _, trace in messages)
+        return StoredCount(stored, len(messages) - stored)
 
     def cursor(self, channel: str) -> str:
         """Return how far a polled channel has been read; empty at first."""
@@ -73,7 +86,8 @@ class Inbox:
             row = session.get(ChannelCursor, channel)
             return row.cursor if row else ""
 
-    def _store_message(self, session: Session, message: InboundMessage) -> bool:
+    def _store_message(self, session: Session, message: InboundMessage) -> str:
+        """Store a message and return its trace id, empty for one that was stored before."""
         now = self._clock()
         body = self._vault.encrypt(_body_of(message))  # Before the first statement, which takes the lock.
         conversation_id = self._conversation_of(session, message, now)
@@ -89,10 +103,11 @@ class Inbox:
             "error_code": "",
             "received_at": now,
         }
-        if not _insert_new(session, values):
-            return False
+        inbound_id = session.connection().execute(_insert_inbound(), values).scalar()
+        if inbound_id is None:
+            return ""
         session.connection().execute(_mark_waiting(), {"of_conversation": conversation_id, "since": now})
-        return True
+        return trace_id(int(inbound_id), now)
 
     def _conversation_of(self, session: Session, message: InboundMessage, now: datetime) -> str:
         key = self._vault.address_hash(message.channel, message.address)
@@ -122,24 +137,26 @@ class Inbox:
         connection.execute(_insert_conversation(), {"id": conversation_id, "contact_id": contact_id})
         return conversation_id
 
-    def _store_status(self, session: Session, status: DeliveryStatus) -> None:
+    def _store_status(self, session: Session, status: DeliveryStatus) -> list[str]:
+        """Store a report; return the trace id of the message that the reply was to, none when the report says nothing new."""
         query = select(Delivery).where(Delivery.channel == status.channel, Delivery.provider_id == status.provider_id)
         delivery = session.scalar(query.with_for_update())
         # Reports arrive out of order: a late "sent" must not hide that it was read.
         if delivery is None or _STATE_ORDER[status.state.value] <= _STATE_ORDER[delivery.state]:
-            return
+            return []
         delivery.state, delivery.provider_code = status.state.value, status.provider_code
         delivery.updated_at = self._clock()
         outbound = session.get_one(Outbound, delivery.outbound_id)
         if status.may_go_plain and _may_fall_back(outbound):
             outbound.failure_code = status.provider_code
             queue_fallback(session, outbound, self._clock())
-            return
+            return [_trace_of(session, outbound)]
         outbound.state = status.state.value
         outbound.failure_code = status.provider_code or outbound.failure_code
         if status.opts_out:
             conversation = session.get_one(Conversation, outbound.conversation_id)
             session.get_one(Contact, conversation.contact_id).stopped_reason = "opted_out"
+        return [_trace_of(session, outbound)]
 
     def _store_departure(self, session: Session, event: ContactLeft) -> None:
         key = self._vault.address_hash(event.channel, event.address)
@@ -184,7 +201,7 @@ def _mark_waiting() -> Executable:
 def _insert_inbound() -> Executable:
     # Two deliveries of one message may race; the unique key decides, not a look beforehand. Written out, because SQLAlchemy
     # compiles its own "on conflict" anew for every message.
-    names = [column.name for column in Inbound.__table__.columns if column.name not in ("id", "done_at")]
+    names = [column.name for column in Inbound.__table__.columns if column.name not in ("id", "done_at", "closed_at")]
     statement = text(
         f"INSERT INTO inbound_message ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})"
         " ON CONFLICT (channel, provider_id) DO NOTHING RETURNING id"
@@ -198,8 +215,24 @@ def _may_fall_back(reply: Outbound) -> bool:
     return is_out and not reply.is_fallback and bool(OutboundMessage.from_json(reply.body).quick_replies)
 
 
-def _insert_new(session: Session, values: dict[str, object]) -> bool:
-    return session.connection().execute(_insert_inbound(), values).first() is not None
+def _trace_of(session: Session, reply: Outbound) -> str:
+    message = session.get(Inbound, reply.inbound_id) if reply.inbound_id else None
+    return reply_trace(reply.id, reply.created_at, message.id if message else None, message.received_at if message else None)
+
+
+def _tell_message(message: InboundMessage, trace: str) -> None:
+    if not trace:
+        metrics.inbound_repeats.labels(message.channel).inc()
+        logger.info("message_repeated channel=%s kind=%s", message.channel, message.kind.value)
+        return
+    metrics.inbound_messages.labels(message.channel, message.kind.value).inc()
+    logger.info("message_stored id=%s channel=%s kind=%s", trace, message.channel, message.kind.value)
+
+
+def _tell_report(report: DeliveryStatus, trace: str) -> None:
+    metrics.delivery_reports.labels(report.channel, report.state.value).inc()
+    code = report.provider_code or "-"
+    logger.info("reply_reported id=%s channel=%s state=%s code=%s", trace, report.channel, report.state.value, code)
 
 
 def _body_of(message: InboundMessage) -> str:

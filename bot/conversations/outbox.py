@@ -14,8 +14,10 @@ from sqlalchemy import ColumnElement, Executable, Row, bindparam, case, delete, 
 from sqlalchemy.orm import Session
 
 from bot.errors import SendFailed
+from bot.logs import trace_id
 from bot.messages import DeliveryState, OutboundMessage, QuickReply
-from bot.storage.models import Contact, Conversation, Delivery, Outbound, QuickReplyToken
+from bot.storage.models import Contact, Conversation, Delivery, Inbound, Outbound, QuickReplyToken
+from bot.storage.notices import OUTBOUND, notify
 from bot.storage.session import Database
 from bot.storage.vault import Vault
 
@@ -33,7 +35,12 @@ SENDING_LEASE_SECONDS = 90.0
 
 @dataclass(frozen=True)
 class Sending:
-    """A reply that the gateway is to send now."""
+    """A reply that the gateway is to send now.
+
+    Attributes:
+        trace_id: of the message that it answers.
+        received_at: when that message came; None when it was deleted meanwhile, or the reply answers none.
+    """
 
     outbound_id: int
     channel: str
@@ -44,6 +51,8 @@ class Sending:
     attempts: int
     last_inbound_at: datetime
     stopped_reason: str
+    trace_id: str = ""
+    received_at: datetime | None = None
 
 
 def backoff_seconds(attempts: int, retry_after: float | None, jitter: Callable[[], float] = random.random) -> float:
@@ -85,6 +94,7 @@ class Outbox:
             connection.execute(
                 _insert_token(), _token_rows(conversation_id, outbound_id, replies, now + timedelta(days=TOKEN_DAYS))
             )
+        notify(session, OUTBOUND)
         return outbound_id
 
     def has_due(self, channels: set[str]) -> bool:
@@ -160,7 +170,16 @@ class Outbox:
             attempts=row.attempts + 1,
             last_inbound_at=row.last_inbound_at,
             stopped_reason=row.stopped_reason,
+            trace_id=reply_trace(row.id, row.created_at, row.inbound_id, row.received_at),
+            received_at=row.received_at,
         )
+
+
+def reply_trace(outbound_id: int, created_at: datetime, inbound_id: int | None, received_at: datetime | None) -> str:
+    """Return the trace id of the message that a reply answers, or one of its own, which begins with `r`."""
+    if inbound_id is None or received_at is None:
+        return f"r{trace_id(outbound_id, created_at)}"
+    return trace_id(inbound_id, received_at)
 
 
 # The statements below are built once, because building them took most of the time in which the lock was held.
@@ -191,10 +210,12 @@ def _heads_due() -> Executable:
     of_channels = Outbound.channel.in_(bindparam("channels", expanding=True))
     heads = select(func.min(Outbound.id)).where(Outbound.state.in_(OPEN_STATES), of_channels).group_by(Outbound.conversation_id)
     reply = (Outbound.id, Outbound.channel, Outbound.body, Outbound.parts_sent, Outbound.is_fallback, Outbound.attempts)
+    trace = (Outbound.created_at, Outbound.inbound_id, Inbound.received_at)
     return (
-        select(*reply, Contact.address_encrypted, Contact.last_inbound_at, Contact.stopped_reason)
+        select(*reply, *trace, Contact.address_encrypted, Contact.last_inbound_at, Contact.stopped_reason)
         .join(Conversation, Conversation.id == Outbound.conversation_id)
         .join(Contact, Contact.id == Conversation.contact_id)
+        .outerjoin(Inbound, Inbound.id == Outbound.inbound_id)
         .where(Outbound.id.in_(heads), *_is_due())
         .order_by(Outbound.due_at)
         .limit(bindparam("most"))

@@ -44,6 +44,11 @@ class Replies:
         self._people = people
 
     @property
+    def library(self) -> ContentLibrary:
+        """The content as it stands now."""
+        return self._library
+
+    @property
     def catalogue(self) -> dict[str, CatalogueTopic]:
         """All topics by id."""
         return dict(self._library.loaded.catalogue)

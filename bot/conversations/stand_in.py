@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from bot import metrics
 from bot.conversations.choices import chosen_payload
 from bot.conversations.commands import read_command
 from bot.conversations.destinations import Destinations
@@ -76,7 +77,10 @@ class StandIn:
         fitted = fit_choices(reply or self._kept(turn.locale), self._limits.get(turn.channel), self._texts, turn.locale)
         is_queued = self._turns.stand_in(turn, fitted, ends=ends)
         if is_queued:
-            logger.warning("stood_in inbound=%d ends=%s", inbound_id, ends)
+            metrics.stand_in_replies.inc()
+            if reply is not None and not ends:
+                metrics.urgent_cards.labels("gateway").inc()
+            logger.warning("stood_in id=%s channel=%s ends=%s", turn.trace_id, turn.channel, ends)
             if reply is None:
                 self._told[turn.conversation_id] = self._clock()
         return is_queued

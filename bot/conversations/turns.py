@@ -17,7 +17,9 @@ from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
 from bot.conversations.outbox import Outbox
+from bot.conversations.queues import is_waiting
 from bot.errors import LeaseLost, SettingsError
+from bot.logs import trace_id
 from bot.messages import InboundKind, Location, OutboundMessage
 from bot.storage.models import Contact, Conversation, Inbound, Outbound, QuickReplyToken
 from bot.storage.session import Database
@@ -70,13 +72,18 @@ class Turn:
     has_been_answered: bool
     is_stood_in: bool = False
 
+    @property
+    def trace_id(self) -> str:
+        """The message's one id in the log."""
+        return trace_id(self.inbound_id, self.received_at)
+
 
 @dataclass(frozen=True)
 class Trace:
     """Why a turn was decided as it was, for `ruta explain` and for tests.
 
     Attributes:
-        decision: answer, choices, menu, person, urgent or flow.
+        decision: answer, choices, menu, person, urgent, flow, or fixed for what needs no deciding.
         ranking: (topic, probability), the likeliest first.
     """
 
@@ -290,7 +297,7 @@ def _last_choices(session: Session, conversation_id: str, at: datetime) -> tuple
 
 def _is_free() -> tuple[ColumnElement[bool], ...]:
     no_lease = or_(Conversation.lease_until.is_(None), Conversation.lease_until < bindparam("now"))
-    return Conversation.waiting_since.is_not(None), no_lease
+    return is_waiting(), no_lease
 
 
 def _of_conversation() -> ColumnElement[bool]:

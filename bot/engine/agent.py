@@ -143,10 +143,15 @@ class FreshEngine:
     def __init__(self, find: Callable[[], Path | None], load: Callable[[Path], Engine], model: Path) -> None:
         self._find = find
         self._load = load
-        self._model = model
+        self._model = self._model_in_use = model
         self._engine = load(model)
         self._looked_at = time.monotonic()
         self._loading: asyncio.Task[None] | None = None
+
+    @property
+    def model(self) -> Path:
+        """The file of the model that answers now."""
+        return self._model_in_use
 
     @property
     def current(self) -> Engine:
@@ -173,6 +178,7 @@ class FreshEngine:
         except Exception as error:  # Whatever is wrong with the new model, the old one goes on answering.
             logger.error("model_not_loaded model=%s code=%s", model.name, getattr(error, "code", type(error).__name__))
         else:
+            self._model_in_use = model
             logger.info("model_swapped model=%s", model.name)
 
 

@@ -15,6 +15,7 @@ import anyio.to_thread
 from aiolimiter import AsyncLimiter
 from anyio import CapacityLimiter
 
+from bot import metrics
 from bot.conversations.outbox import Outbox, Sending, backoff_seconds
 from bot.errors import SendFailed, SendFailure
 from bot.messages import ChannelLimits
@@ -140,6 +141,7 @@ class SendingLoop:
         requests = render(sending.message)
         if sending.parts_sent >= len(requests):
             await self._in_thread(partial(self._outbox.finish, sending.outbound_id))
+            self._tell_sent(sending)
             return
         for position, request in enumerate(requests[sending.parts_sent :], start=sending.parts_sent + 1):
             await lane.limiter.acquire()
@@ -147,6 +149,20 @@ class SendingLoop:
             provider_id = await lane.channel.send(sending.address, request)
             is_last = position == len(requests)
             await self._in_thread(partial(self._outbox.part_sent, sending.outbound_id, provider_id, is_last=is_last))
+        self._tell_sent(sending)
+
+    def _tell_sent(self, sending: Sending) -> None:
+        waited = (self._clock() - sending.received_at).total_seconds() if sending.received_at else 0.0
+        if sending.received_at:
+            metrics.reply_seconds.labels(sending.channel).observe(waited)
+        logger.info(
+            "reply_sent id=%s channel=%s outbound=%d attempt=%d milliseconds=%d",
+            sending.trace_id,
+            sending.channel,
+            sending.outbound_id,
+            sending.attempts,
+            waited * 1000,
+        )
 
     async def _failed(self, lane: _Lane, sending: Sending, failed: SendFailed) -> None:
         if failed.failure is SendFailure.RATE_LIMITED:
@@ -158,8 +174,10 @@ class SendingLoop:
         else:
             is_retried = await self._in_thread(partial(self._outbox.fail, sending.outbound_id, failed))
             outcome = "retry" if is_retried else "given_up"
+        metrics.send_failures.labels(sending.channel, failed.code, outcome).inc()
         logger.warning(
-            "send_failed channel=%s outbound=%d attempt=%d outcome=%s code=%s",
+            "send_failed id=%s channel=%s outbound=%d attempt=%d outcome=%s code=%s",
+            sending.trace_id,
             sending.channel,
             sending.outbound_id,
             sending.attempts,

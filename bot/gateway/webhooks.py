@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from bot import metrics
 from bot.errors import RequestRefused
 from bot.gateway.limits import Allowance
 from bot.gateway.storing import InboxWriter
@@ -35,12 +37,17 @@ class Webhook:
 
     async def serve(self, request: Request) -> Response:
         """Answer one call."""
+        began = time.perf_counter()
         try:
-            return await self._take(await webhook_request(request, self._public_url))
+            answer = await self._take(await webhook_request(request, self._public_url))
+            metrics.acknowledge_seconds.labels(self._channel.name).observe(time.perf_counter() - began)
+            return answer
         except RequestRefused as refused:
+            metrics.webhooks_refused.labels(self._channel.name, refused.code).inc()
             logger.warning("webhook_refused channel=%s status=%d code=%s", self._channel.name, refused.status, refused.code)
             return refusal(refused)
         except Exception as error:  # The one broad except: the provider keeps the message and calls again.
+            metrics.webhooks_refused.labels(self._channel.name, "not_stored").inc()
             logger.error("webhook_failed channel=%s error=%s", self._channel.name, type(error).__name__)
             return JSONResponse({"error": "not_stored"}, 503, headers={"retry-after": str(RETRY_SECONDS)})
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -78,12 +79,17 @@ class Conversation(Base):
 
 
 class Inbound(Base):
-    """A message that a contact sent. `body_encrypted` is emptied once it is answered; `text` is masked."""
+    """A message that a contact sent: waiting → done, or dead → closed.
+
+    `body_encrypted` is emptied once it is done or closed; `text` is masked.
+    """
 
     __tablename__ = "inbound_message"
     __table_args__ = (
         UniqueConstraint("channel", "provider_id"),
         Index("ix_inbound_message_conversation_state", "conversation_id", "state", "id"),
+        # Few rows, looked for at every scrape and health check among all that were ever stored.
+        Index("ix_inbound_message_dead", "state", sqlite_where=text("state = 'dead'"), postgresql_where=text("state = 'dead'")),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
@@ -98,10 +104,11 @@ class Inbound(Base):
     error_code: Mapped[str] = mapped_column(String(60), default="")
     received_at: Mapped[datetime]
     done_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
 
 
 class Outbound(Base):
-    """A reply on its way. `state` goes queued → sending → sent → delivered → read, or failed; `fetched` for pull channels."""
+    """A reply on its way: queued → sending → sent → delivered → read, or failed → closed; a page's goes queued → delivered."""
 
     __tablename__ = "outbound_message"
     __table_args__ = (
@@ -122,6 +129,7 @@ class Outbound(Base):
     created_at: Mapped[datetime]
     due_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
 
 
 class Delivery(Base):

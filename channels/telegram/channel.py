@@ -122,7 +122,7 @@ class TelegramChannel(Channel):
             try:
                 updates = await self._client.fetch_updates(offset)
             except SendFailed as failed:
-                logger.warning("telegram_poll_failed %s", failed)
+                logger.warning("telegram_poll_failed code=%s", failed)
                 await self._sleep(failed.retry_after or pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 continue
@@ -140,7 +140,7 @@ class TelegramChannel(Channel):
         for result in await asyncio.gather(*map(self._client.answer_callback, query_ids), return_exceptions=True):
             if isinstance(result, SendFailed):
                 # A tap that waited too long can no longer be answered; the message itself is not lost.
-                logger.info("telegram_tap_not_answered %s", result)
+                logger.info("telegram_tap_not_answered code=%s", result)
             elif isinstance(result, BaseException):
                 raise result
 
@@ -149,5 +149,5 @@ def _events(update: dict[str, Any]) -> list[InboundEvent]:
     try:
         return parse_update(update)
     except RequestRefused as refused:
-        logger.warning("telegram_update_skipped %s", refused.code)
+        logger.warning("telegram_update_skipped code=%s", refused.code)
         return []

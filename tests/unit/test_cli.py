@@ -20,10 +20,12 @@ from sqlalchemy import update
 from typer.testing import CliRunner
 
 from bot import cli
+from bot.conversations.failures import FailureUnknown
 from bot.conversations.inbox import Inbox
 from bot.errors import SettingsError
 from bot.settings import PREFIX
 from bot.storage.models import Conversation, Inbound
+from bot.storage.revision import HEAD
 from bot.wiring import open_app, utc_now
 from tests.support.builders import make_inbound
 from tests.support.engine import ROOT, shared_worker
@@ -82,7 +84,7 @@ def test_failures_are_listed_and_tried_again(tmp_path: Path) -> None:
     """What was given up shows without a word of its text; a retry empties the list; the exit code tells a monitor."""
     os.environ.update(RUTA_MODE="development", RUTA_DATABASE_URL=f"sqlite:///{tmp_path}/ruta.db")
     assert _run("db", "upgrade")[0] == 0
-    assert _run("failures") == (0, "0 given up\n")
+    assert _run("failures") == (0, "0 given up or stuck\n")
     opened = open_app(ROOT)
     Inbox(opened.database, opened.vault, utc_now).store([make_inbound("un secreto")])
     with opened.database.transaction() as session:
@@ -90,10 +92,38 @@ def test_failures_are_listed_and_tried_again(tmp_path: Path) -> None:
         session.execute(update(Conversation).values(waiting_since=None))
     code, said = _run("failures")
     assert code == 1
-    assert re.search(r"^message 1 webchat \S+Z tries=0 engine_failed$", said, re.MULTILINE)
+    assert re.search(r"^message-1 webchat \S+Z tries=0 engine_failed$", said, re.MULTILINE)
     assert "secreto" not in said
     assert _run("failures", "--retry") == (0, "1 will be tried again\n")
     assert _run("failures")[0] == 0
+
+
+def test_failures_are_closed_by_name(tmp_path: Path) -> None:
+    """Only what is named is closed; a wrong name, or none, changes nothing and is told."""
+    os.environ.update(RUTA_MODE="development", RUTA_DATABASE_URL=f"sqlite:///{tmp_path}/ruta.db")
+    assert _run("db", "upgrade")[0] == 0
+    opened = open_app(ROOT)
+    Inbox(opened.database, opened.vault, utc_now).store([make_inbound("un secreto")])
+    with opened.database.transaction() as session:
+        session.execute(update(Inbound).values(state="dead", error_code="engine_failed"))
+        session.execute(update(Conversation).values(waiting_since=None))
+    for wrong in (["failures", "--close"], ["failures", "--close", "message-2"]):
+        with pytest.raises(FailureUnknown):
+            _run(*wrong)
+    assert _run("failures", "--close", "--retry", "message-1")[0] == 2
+    assert _run("failures", "--close", "message-1") == (0, "1 closed\n")
+    assert _run("failures")[0] == 0
+
+
+def test_doctor_says_what_is_wrong_by_its_exit_code(tmp_path: Path) -> None:
+    """Without tables it is 2, and both forms name the code and the remedy."""
+    os.environ.update(RUTA_MODE="development", RUTA_DATABASE_URL=f"sqlite:///{tmp_path}/ruta.db")
+    code, said = _run("doctor")
+    assert code == 2
+    assert re.search(r"^error +database_not_current .* ruta db upgrade *$", said, re.MULTILINE)
+    code, said = _run("doctor", "--json")
+    assert code == 2
+    assert {"database_not_current", "content_fresh"} <= {finding["code"] for finding in json.loads(said)}
 
 
 def test_keys_prints_two_lines_for_the_env_file() -> None:
@@ -132,7 +162,7 @@ def test_db_upgrade_may_be_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     os.environ.update(RUTA_MODE="development", RUTA_DATABASE_URL=f"sqlite:///{tmp_path}/ruta.db")
     first, second = _run("db", "upgrade"), _run("db", "upgrade")
     assert (first[0], second[0]) == (0, 0)
-    assert "-> 0001" in first[1]
+    assert f"-> {HEAD}" in first[1]
     assert "up to date" in second[1]
 
 

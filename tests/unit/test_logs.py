@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from unittest import mock
 
 import pytest
 import structlog
 
 from bot.conversations.turns import fresh_turn
-from bot.logs import SecretFilter, set_up_logging
+from bot.logs import SecretFilter, set_up_logging, trace_id
 from bot.messages import InboundKind
 from tests.support.engine import NOW, shared_worker
 
@@ -133,3 +135,56 @@ async def test_nothing_that_was_typed_is_logged(text: str, capfd: pytest.Capture
     assert any("the watcher sees" in line for line in seen)
     assert "the watcher sees" in err
     assert "zarigüeya" not in "".join([*seen, out, err])
+
+
+def _json_lines(said: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in said.splitlines()]
+
+
+@pytest.mark.usefixtures("logging_state")
+def test_json_lines_have_the_fields_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    """One object on a line: time in UTC, level, event, and each field; numbers stay numbers."""
+    set_up_logging("INFO", [], "json")
+    logging.getLogger("bot.worker").info("turn_decided id=%s decision=%s milliseconds=%d", "6562-7", "answer", 12)
+    (line,) = _json_lines(capsys.readouterr().err)
+    assert datetime.fromisoformat(str(line.pop("time"))).utcoffset() == timedelta(0)
+    assert line == {
+        "level": "INFO",
+        "logger": "bot.worker",
+        "event": "turn_decided",
+        "id": "6562-7",
+        "decision": "answer",
+        "milliseconds": 12,
+    }
+
+
+@pytest.mark.usefixtures("logging_state")
+def test_json_lines_hide_secrets_and_keep_the_other_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    """The filter works before the format, also inside an exception."""
+    set_up_logging("INFO", [TOKEN], "json")
+    try:
+        raise ValueError(f"https://example.org/bot{TOKEN}")
+    except ValueError:
+        logging.getLogger("bot.gateway").exception("call_failed id=%s code=%s", "6562-7", TOKEN)
+    said = capsys.readouterr().err
+    (line,) = _json_lines(said)
+    assert TOKEN not in said
+    assert (line["event"], line["id"], line["code"]) == ("call_failed", "6562-7", "[secret]")
+    assert "ValueError: https://example.org/bot[secret]" in str(line["exception"])
+
+
+@pytest.mark.usefixtures("logging_state")
+def test_json_lines_of_libraries_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    """A line that is not in our form is one message, with quotes and line breaks as JSON has them."""
+    set_up_logging("INFO", [], "json")
+    logging.getLogger("uvicorn.error").error('it said "%s"\nand went', "no")
+    (line,) = _json_lines(capsys.readouterr().err)
+    assert (line["event"], line["message"]) == ("library", 'it said "no"\nand went')
+
+
+def test_a_trace_id_tells_two_messages_with_one_number_apart() -> None:
+    """The number of a deleted row may be given out again; the id also holds when the message came."""
+    first = trace_id(7, NOW)
+    assert first.endswith("-7")
+    assert trace_id(7, NOW + timedelta(seconds=1)) != first
+    assert trace_id(7, NOW.astimezone(timezone(timedelta(hours=-5)))) == first

@@ -222,3 +222,10 @@ def test_secrets_do_not_show_when_settings_are_printed(two_keys: tuple[str, str]
     assert two_keys[0] not in shown
     assert two_keys[1] not in shown
     assert settings.secret_values() == [*two_keys]
+
+
+def test_metrics_are_never_on_the_public_port(two_keys: tuple[str, str]) -> None:
+    """The start stops and says to write another one."""
+    os.environ.update(RUTA_PORT="9000", RUTA_METRICS_PORT="9000")
+    with pytest.raises(SettingsError, match="RUTA_METRICS_PORT: write another port than RUTA_PORT"):
+        read_settings(Settings)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from bot import supervisor as module
-from bot.supervisor import StartFailed, Supervisor, say_ready
+from bot.supervisor import StartFailed, Supervisor, say_ready, worker_arguments
 
 READY = "print('ready', flush=True); "
 WAITS = "import time; time.sleep(60)"
@@ -132,3 +132,13 @@ def test_say_ready_is_the_line_that_start_waits_for(capsys: pytest.CaptureFixtur
     """The two sides agree on the word."""
     say_ready()
     assert capsys.readouterr().out == f"{module.READY_LINE}\n"
+
+
+@pytest.mark.parametrize(
+    ("metrics_port", "number", "expected"),
+    [(0, 1, ["worker"]), (9464, 1, ["worker", "--metrics-port", "9465"]), (9464, 3, ["worker", "--metrics-port", "9467"])],
+    ids=["off", "first", "third"],
+)
+def test_each_worker_has_a_port_of_its_own_for_metrics(metrics_port: int, number: int, expected: list[str]) -> None:
+    """A worker that died comes back on its port, because it is started with the same words."""
+    assert worker_arguments(metrics_port, number) == expected

@@ -72,7 +72,7 @@ class LanguageIdentifier(GraphComponent):
             with self._model_storage.write_to(self._resource) as folder:
                 joblib.dump(self._model, folder / _FILE, compress=1)
         else:
-            logger.warning("language_untrained: examples of at least two locales are needed")
+            logger.warning("language_untrained code=fewer_than_two_locales")
         return self._resource
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:
@@ -104,7 +104,7 @@ class LanguageIdentifier(GraphComponent):
                 component._model = joblib.load(folder / _FILE)
         except (ValueError, FileNotFoundError):
             # The engine raises ValueError for a component that stored nothing: it was trained on one locale only.
-            logger.warning("language_untrained: the model holds no language identification")
+            logger.warning("language_untrained code=none_in_the_model")
         return component
 
 

@@ -258,7 +258,7 @@ async def test_poll_when_one_update_is_odd(
     telegram.queue(odd, updates.text("dos"))
     batch = await polled(poller)
     assert [event.kind for event in batch.events if isinstance(event, InboundMessage)] == [InboundKind.TEXT]
-    assert "telegram_update_skipped update_malformed" in caplog.text
+    assert "telegram_update_skipped code=update_malformed" in caplog.text
     assert "secreto" not in caplog.text
 
 
@@ -306,4 +306,4 @@ async def test_poll_when_a_webhook_is_set(
     telegram.webhook = {}
     telegram.queue(Updates().text("hola"))
     await asyncio.wait_for(waiting, 5)
-    assert "telegram_poll_failed provider_down (409_webhook_is_set)" in caplog.text
+    assert "telegram_poll_failed code=provider_down (409_webhook_is_set)" in caplog.text
