@@ -12,7 +12,7 @@ import pytest
 from bot.storage.session import Database
 from bot.storage.upgrade import upgrade_database
 from tests.support.builders import System
-from tests.support.postgres import find_binaries, run_postgres
+from tests.support.postgres import drop_all, find_binaries, run_postgres
 
 _LOOPBACK = ("127.", "::1", "localhost")
 
@@ -48,8 +48,7 @@ def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[D
         database = Database(f"sqlite:///{tmp_path}/ruta.db")
     else:
         database = Database(request.getfixturevalue("postgres_url"))
-        with database.engine.begin() as connection:
-            connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        drop_all(database)
     yield database
     database.close()
 

@@ -17,8 +17,6 @@ from bot.conversations.turns import LEASE_SECONDS, Turn, TurnResult, Turns
 from bot.errors import LeaseLost, SendFailed, SendFailure, SettingsError
 from bot.messages import ContactLeft, DeliveryState, DeliveryStatus, OutboundMessage, QuickReply
 from bot.storage.models import Contact, Conversation, Inbound, Outbound
-from bot.storage.revision import HEAD, is_current
-from bot.storage.upgrade import downgrade_database, newest_revision, upgrade_database
 from bot.storage.vault import Vault
 from tests.support.builders import System, make_inbound
 
@@ -28,16 +26,6 @@ ALL = {"webchat", "whatsapp"}
 def _outbound(system: System) -> list[Outbound]:
     with system.database.transaction() as session:
         return list(session.scalars(select(Outbound).order_by(Outbound.id)))
-
-
-def test_migrations_go_up_and_down_and_up_again(empty_database) -> None:
-    """Every migration can be applied, taken back, and applied again."""
-    assert not is_current(empty_database)
-    upgrade_database(empty_database)
-    assert is_current(empty_database)
-    assert newest_revision() == HEAD
-    assert downgrade_database(empty_database, "base")[1] == ""
-    assert upgrade_database(empty_database)[1] == "0001"
 
 
 def test_store_drops_a_repeat_when_the_provider_delivers_twice(system: System) -> None:
