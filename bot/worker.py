@@ -32,6 +32,8 @@ POLL_SECONDS = 0.05
 """How often an idle worker looks for waiting conversations."""
 ENGINE_SECONDS = 20.0
 """How long the engine may take for one message before it counts as failed; well under the lease."""
+STOP_SECONDS = 6.0
+"""How long the running turn may take once the worker is told to stop; service managers kill after 10 s."""
 DATABASE_PAUSE_SECONDS = 1.0
 """How long a worker rests when the database cannot be reached, or when a message cannot be read."""
 MAX_ATTEMPTS = 3
@@ -52,6 +54,7 @@ class WorkerParts:
     Attributes:
         limits: by channel; a message of a channel that is no longer enabled is answered without paging.
         engine_seconds: how long the engine may take for one message.
+        stop_seconds: how long it may still take when the worker is told to stop.
     """
 
     turns: Turns
@@ -62,6 +65,7 @@ class WorkerParts:
     limits: Mapping[str, ChannelLimits]
     ordinals: Path
     engine_seconds: float = ENGINE_SECONDS
+    stop_seconds: float = STOP_SECONDS
 
 
 class Worker:
@@ -72,7 +76,7 @@ class Worker:
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
-        """Finish the running turn and return from `run`."""
+        """Finish the running turn, or give it back if it takes longer than `STOP_SECONDS`, and return from `run`."""
         self._stop.set()
 
     async def run(self) -> None:
@@ -100,7 +104,12 @@ class Worker:
         turn = self._parts.turns.claim()
         if turn is None:
             return False
-        result, is_dead = await self._result(turn)
+        decided = await self._before_the_end(turn)
+        if decided is None:
+            self._parts.turns.give_back(turn)
+            logger.warning("turn_given_back code=stopping inbound=%s", turn.inbound_id)
+            return True
+        result, is_dead = decided
         if turn.is_stood_in:
             result = replace(result, replies=[])
         try:
@@ -108,6 +117,18 @@ class Worker:
         except LeaseLost:
             logger.warning("turn_abandoned code=lease_lost inbound=%s", turn.inbound_id)
         return True
+
+    async def _before_the_end(self, turn: Turn) -> tuple[TurnResult, bool] | None:
+        """Decide a turn; None when the worker was told to stop and the engine does not come to an end."""
+        deciding = asyncio.ensure_future(self._result(turn))
+        stopping = asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait({deciding, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({deciding}, timeout=self._parts.stop_seconds)
+            return deciding.result() if deciding.done() else None
+        finally:
+            for task in (deciding, stopping):
+                task.cancel()
 
     async def _result(self, turn: Turn) -> tuple[TurnResult, bool]:
         """Decide a turn; whatever goes wrong, the person gets a sentence and the message is kept for staff."""

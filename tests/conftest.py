@@ -31,11 +31,18 @@ def closed_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add our options."""
+    parser.addoption("--require-postgresql", action="store_true", help="fail, rather than skip, where PostgreSQL is missing")
+
+
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """Serve a real PostgreSQL, or skip with the reason."""
+def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Serve a real PostgreSQL, or skip with the reason; with --require-postgresql fail instead."""
     binaries = find_binaries()
     if binaries is None:
+        if request.config.getoption("--require-postgresql"):
+            pytest.fail("no PostgreSQL server is installed, and --require-postgresql is set")
         pytest.skip("no PostgreSQL server is installed (apt-get install postgresql)")
     with run_postgres(binaries) as url:
         yield url
