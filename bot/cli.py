@@ -271,7 +271,7 @@ def main() -> None:
     try:
         app()
     except RutaError as error:
-        screen.print(f"error [{error.code}]: {error}", markup=False, style="red")
+        screen.print(f"error [{error.code}]: {error}", markup=False, style="red", soft_wrap=True)
         sys.exit(2)
 
 

@@ -48,7 +48,7 @@ def db_downgrade(
     database = open_app(ROOT).database
     for loss in losses_of_downgrade(database, revision):
         what = f"{loss.table}.{loss.column}" if loss.column else f"table {loss.table}"
-        screen.print(f"deletes      {what}: {loss.rows} rows", markup=False)
+        screen.print(f"deletes      {what}: {loss.rows} rows", markup=False, soft_wrap=True)
     if not yes:
         typer.confirm(f"Take the database down to {revision}?", abort=True, err=True)
     before, after = downgrade_database(database, revision)
@@ -115,7 +115,7 @@ def backup(
         with _byte_bar("backing up", size_of(opened.database)) as advance:
             manifest = make_backup(opened.database, opened.vault, file, taken, utc_now(), advance)
     what = f"{manifest.kind} {manifest.revision or '-'}, {manifest.database_bytes} bytes, {manifest.files} files"
-    screen.print(f"backup       {file}: whole; made {manifest.made_at}, {what}", markup=False)
+    screen.print(f"backup       {file}: whole; made {manifest.made_at}, {what}", markup=False, soft_wrap=True)
 
 
 def restore(
@@ -139,9 +139,9 @@ def restore(
         manifest, kept = restore_backup(
             opened.database, opened.vault, file, utc_now(), advance, replace=replace, folders=folders_to
         )
-    screen.print(f"restored     {manifest.kind} {manifest.revision}, made {manifest.made_at}", markup=False)
+    screen.print(f"restored     {manifest.kind} {manifest.revision}, made {manifest.made_at}", markup=False, soft_wrap=True)
     if kept:
-        screen.print(f"kept         what was there before is in {kept}; delete it when all is well", markup=False)
+        screen.print(f"kept         what was there before is in {kept}; delete it when all is well", markup=False, soft_wrap=True)
     if manifest.revision != HEAD:
         screen.print("next         `ruta db upgrade`, since the backup is of an older release")
 
@@ -156,7 +156,9 @@ def _show_keys(uses: Sequence[KeyUse], fingerprints: Sequence[str]) -> None:
         if position and not any(use.rows[position] for use in uses):
             screen.print(f"key {position + 1} ({name}) opens nothing here and can be removed once no backup needs it")
     if lost:
-        screen.print(f"no key opens {', '.join(lost)}; nothing was changed there, add the key that is missing", style="red")
+        screen.print(
+            f"no key opens {', '.join(lost)}; nothing was changed there, add the key that is missing", style="red", soft_wrap=True
+        )
         raise typer.Exit(1)
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ from bot.storage.archive import BackupError, check_empty
 from bot.storage.session import Database
 
 _LOCK_WAIT = "60s"
+_GONE_SECONDS = 2.0
+"""How long the server may still list a program that has just ended."""
 
 
 def _parameters(database: Database) -> dict[str, Any]:
@@ -81,18 +84,18 @@ def _expect_success(name: str, code: int, said: IO[bytes]) -> None:
 
 def check_postgresql(database: Database, *, replace: bool) -> None:
     """Refuse a database that others are connected to, or whose tables hold rows."""
-    with psycopg.connect(_conninfo(database)) as connection:
+    # Each statement on its own: inside a transaction the list of connections would not change.
+    with psycopg.connect(_conninfo(database), autocommit=True) as connection:
         _check(connection, replace=replace)
 
 
 def _check(connection: psycopg.Connection[Any], *, replace: bool) -> None:
-    used_by = connection.execute(
-        "SELECT DISTINCT coalesce(nullif(application_name, ''), 'a program') FROM pg_stat_activity "
-        "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
-    ).fetchall()
-    if used_by:
-        names = ", ".join(sorted(str(row[0]) for row in used_by))
-        raise BackupError(f"the database is in use ({names}): stop all programs of Ruta Segura on every machine first")
+    deadline = time.monotonic() + _GONE_SECONDS
+    while used_by := _others(connection):
+        if time.monotonic() > deadline:
+            names = ", ".join(used_by)
+            raise BackupError(f"the database is in use ({names}): stop all programs of Ruta Segura on every machine first")
+        time.sleep(0.05)
     tables = [row[0] for row in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")]
     one = "SELECT EXISTS (SELECT 1 FROM {})"
     holding = [
@@ -101,13 +104,21 @@ def _check(connection: psycopg.Connection[Any], *, replace: bool) -> None:
     check_empty(holding, replace=replace)
 
 
+def _others(connection: psycopg.Connection[Any]) -> list[str]:
+    found = connection.execute(
+        "SELECT DISTINCT coalesce(nullif(application_name, ''), 'a program') FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    )
+    return sorted(str(row[0]) for row in found)
+
+
 def load_postgresql(database: Database, stream: BinaryIO, aside: str, *, replace: bool) -> str:
     """Rename the present schema, make a new one and fill it, all in the one transaction of `psql`.
 
     Returns:
         the schema's new name, or an empty string if there were no tables.
     """
-    with psycopg.connect(_conninfo(database)) as connection:
+    with psycopg.connect(_conninfo(database), autocommit=True) as connection:
         _check(connection, replace=replace)
         schema = _schema(connection)
         tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()").fetchall()
