@@ -20,6 +20,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bot.errors import RutaError
 from bot.logs import set_up_logging
+from bot.upkeep_commands import backup, db, keys, restore
 from bot.wiring import (
     App,
     Paths,
@@ -43,12 +44,13 @@ WORKER_NICENESS = 5
 """How much the engine stands back for the gateway on one machine: an answer may wait, an acknowledgement may not."""
 screen = Console(stderr=True, highlight=False)
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, help=__doc__)
-db = typer.Typer(no_args_is_help=True, help="The database.")
 content = typer.Typer(no_args_is_help=True, help="Small tools for the content folder.")
 whatsapp = typer.Typer(no_args_is_help=True, help="WhatsApp through Twilio.")
 telegram = typer.Typer(no_args_is_help=True, help="Telegram.")
-for name, group in (("db", db), ("content", content), ("whatsapp", whatsapp), ("telegram", telegram)):
+for name, group in (("db", db), ("keys", keys), ("content", content), ("whatsapp", whatsapp), ("telegram", telegram)):
     app.add_typer(group, name=name)
+app.command()(backup)
+app.command()(restore)
 
 
 @app.command()
@@ -254,12 +256,6 @@ def doctor(
     raise typer.Exit(exit_code(found))
 
 
-@app.command()
-def keys() -> None:
-    """Print fresh keys for RUTA_ENCRYPTION_KEYS and RUTA_HASH_KEY, to be put into .env."""
-    print(f"RUTA_ENCRYPTION_KEYS={Fernet.generate_key().decode()}\nRUTA_HASH_KEY={Fernet.generate_key().decode()}")
-
-
 @db.command("upgrade")
 def db_upgrade() -> None:
     """Bring the database's tables to the form that this release needs; safe to repeat."""
@@ -323,7 +319,7 @@ def main() -> None:
     try:
         app()
     except RutaError as error:
-        screen.print(f"error [{error.code}]: {error}", markup=False, style="red")
+        screen.print(f"error [{error.code}]: {error}", markup=False, style="red", soft_wrap=True)
         sys.exit(2)
 
 
@@ -374,10 +370,10 @@ def _upgrade(opened: App) -> None:
 
 
 def _require_current(opened: App) -> None:
-    from bot.storage.revision import is_current
+    from bot.storage.revision import can_serve
 
-    if not is_current(opened.database):
-        raise RutaError("the database is not in the form that this release needs; run `ruta db upgrade`")
+    if not can_serve(opened.database):
+        raise RutaError("the database is not in a form that this release can use; run `ruta db upgrade`")
 
 
 def _engine_only(what: str) -> Worker:

@@ -37,6 +37,8 @@ LISTENING_POLL_SECONDS = 1.0
 """The same while it is woken: leases run out and messages become due without anybody saying so, and a notice can be lost."""
 ENGINE_SECONDS = 20.0
 """How long the engine may take for one message before it counts as failed; well under the lease."""
+STOP_SECONDS = 6.0
+"""How long the running turn may take once the worker is told to stop; service managers kill after 10 s."""
 DATABASE_PAUSE_SECONDS = 1.0
 """How long a worker rests when the database cannot be reached, or when a message cannot be read."""
 MAX_ATTEMPTS = 3
@@ -58,6 +60,7 @@ class WorkerParts:
         limits: by channel; a message of a channel that is no longer enabled is answered without paging.
         engine_seconds: how long the engine may take for one message.
         notices: what wakes an idle worker; without it the worker looks often.
+        stop_seconds: how long it may still take when the worker is told to stop.
     """
 
     turns: Turns
@@ -69,6 +72,7 @@ class WorkerParts:
     ordinals: Path
     engine_seconds: float = ENGINE_SECONDS
     notices: Notices | None = None
+    stop_seconds: float = STOP_SECONDS
 
 
 class Worker:
@@ -76,7 +80,7 @@ class Worker:
 
     def __init__(self, parts: WorkerParts) -> None:
         self._parts = parts
-        self._is_stopping = False
+        self._stop = asyncio.Event()
         self._wake = asyncio.Event()
 
     @property
@@ -85,17 +89,17 @@ class Worker:
         return self._parts
 
     def stop(self) -> None:
-        """Finish the running turn and return from `run`."""
-        self._is_stopping = True
+        """Finish the running turn, or give it back if it takes longer than `STOP_SECONDS`, and return from `run`."""
+        self._stop.set()
         self._wake.set()
 
     async def run(self) -> None:
         """Run turns until stopped."""
         listening = asyncio.create_task(self._parts.notices.run(self._wake.set)) if self._parts.notices else None
         try:
-            while not self._is_stopping:
+            while not self._stop.is_set():
                 self._wake.clear()
-                if not await self._run_safely() and not self._is_stopping:
+                if not await self._run_safely() and not self._stop.is_set():
                     await self._rest()
         finally:
             if listening:
@@ -130,7 +134,12 @@ class Worker:
         logger.info(
             "turn_claimed id=%s channel=%s kind=%s attempt=%d", turn.trace_id, turn.channel, turn.kind.value, turn.attempts
         )
-        result, is_dead = await self._result(turn)
+        decided = await self._before_the_end(turn)
+        if decided is None:
+            self._parts.turns.give_back(turn)
+            logger.warning("turn_given_back id=%s code=stopping", turn.trace_id)
+            return True
+        result, is_dead = decided
         decision = "failed" if is_dead else result.trace.decision
         logger.info(
             "turn_decided id=%s decision=%s milliseconds=%d", turn.trace_id, decision, (time.perf_counter() - began) * 1000
@@ -145,6 +154,18 @@ class Worker:
         else:
             _tell_committed(turn, result, time.perf_counter() - began, is_dead=is_dead)
         return True
+
+    async def _before_the_end(self, turn: Turn) -> tuple[TurnResult, bool] | None:
+        """Decide a turn; None when the worker was told to stop and the engine does not come to an end."""
+        deciding = asyncio.ensure_future(self._result(turn))
+        stopping = asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait({deciding, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({deciding}, timeout=self._parts.stop_seconds)
+            return deciding.result() if deciding.done() else None
+        finally:
+            for task in (deciding, stopping):
+                task.cancel()
 
     async def _result(self, turn: Turn) -> tuple[TurnResult, bool]:
         """Decide a turn; whatever goes wrong, the person gets a sentence and the message is kept for staff."""

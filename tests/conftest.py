@@ -12,7 +12,7 @@ import pytest
 from bot.storage.session import Database
 from bot.storage.upgrade import upgrade_database
 from tests.support.builders import System
-from tests.support.postgres import find_binaries, run_postgres
+from tests.support.postgres import drop_all, find_binaries, run_postgres
 
 _LOOPBACK = ("127.", "::1", "localhost")
 
@@ -31,11 +31,18 @@ def closed_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add our options."""
+    parser.addoption("--require-postgresql", action="store_true", help="fail, rather than skip, where PostgreSQL is missing")
+
+
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """Serve a real PostgreSQL, or skip with the reason."""
+def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Serve a real PostgreSQL, or skip with the reason; with --require-postgresql fail instead."""
     binaries = find_binaries()
     if binaries is None:
+        if request.config.getoption("--require-postgresql"):
+            pytest.fail("no PostgreSQL server is installed, and --require-postgresql is set")
         pytest.skip("no PostgreSQL server is installed (apt-get install postgresql)")
     with run_postgres(binaries) as url:
         yield url
@@ -48,8 +55,7 @@ def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[D
         database = Database(f"sqlite:///{tmp_path}/ruta.db")
     else:
         database = Database(request.getfixturevalue("postgres_url"))
-        with database.engine.begin() as connection:
-            connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        drop_all(database)
     yield database
     database.close()
 

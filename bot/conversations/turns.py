@@ -185,6 +185,14 @@ class Turns:
             # Last, and a statement of its own: on PostgreSQL it must see what came in while we waited for the row's lock.
             connection.execute(_wait_for_next(), {"of_conversation": turn.conversation_id})
 
+    def give_back(self, turn: Turn) -> None:
+        """Let another worker run a claimed turn at once, as if it had not been tried.
+
+        Raises:
+            LeaseLost: another worker has taken over already.
+        """
+        self._undo_claim(turn.conversation_id, turn.inbound_id)
+
     def overdue(self, seconds: float, most: int) -> list[int]:
         """Return the messages that no worker has taken for a while, without any reply yet, the oldest first; none is claimed."""
         now = self._clock()

@@ -53,7 +53,7 @@ def build_app(
 ) -> Starlette:
     """Return the gateway as an ASGI application.
 
-    `app.state.close_streams()` ends the open streams; a server calls it before it waits for its connections.
+    `app.state.begin_to_stop()` ends the open streams and the taking of replies; a server calls it before it waits for its calls.
 
     Args:
         channels: the enabled channels by name.
@@ -93,8 +93,14 @@ def build_app(
         lifespan=partial(_lifespan, channels=channels, background=background, sending=sending, hub=hub),
     )
     app.router.redirect_slashes = False  # It would build the address from the caller's Host header.
-    app.state.close_streams = hub.close
+    app.state.begin_to_stop = partial(_begin_to_stop, hub, sending)
     return app
+
+
+def _begin_to_stop(hub: FeedHub, sending: SendingLoop) -> None:
+    """End the open streams and send only what is on its way, while running calls still end: their times must not add up."""
+    hub.close()
+    sending.stop()
 
 
 def _own_checks(database: Database, sending: SendingLoop) -> list[ReadyCheck]:

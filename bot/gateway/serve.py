@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from types import FrameType
 
 import uvicorn
 from starlette.applications import Starlette
@@ -45,8 +47,13 @@ class GatewayServer(uvicorn.Server):
             timeout_graceful_shutdown=STOP_SECONDS,
         )
         super().__init__(config)
-        self._close_streams = app.state.close_streams
+        self._begin_to_stop = app.state.begin_to_stop
         self._on_ready = on_ready
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop in good order; a second Ctrl-C does not wait. A stop that was asked for is no failure: the exit code is 0."""
+        self.force_exit = self.force_exit or (self.should_exit and sig == signal.SIGINT)
+        self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start what runs beside the calls, listen, and say so."""
@@ -56,7 +63,7 @@ class GatewayServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop taking calls, let the running ones end, then stop what runs beside them."""
-        self._close_streams()
+        self._begin_to_stop()
         await super().shutdown(sockets)
 
 

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sy
 from sqlalchemy import func, select
 
 from bot.storage.models import Contact, Inbound
+from bot.storage.session import Database
 from tests.support.gateway import Parts, make_parts, make_webchat
 from tests.support.server import serve
 
@@ -50,7 +51,7 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """A gateway with the web chat, and the echo worker."""
-    parts = make_parts(tmp_path)
+    parts = make_parts(Database(f"sqlite:///{tmp_path / 'ruta.db'}"))
     app = parts.app([make_webchat("http://127.0.0.1")], "http://127.0.0.1")
     with parts.worker.running(), serve(app) as url:
         yield World(parts, url)

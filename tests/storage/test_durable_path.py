@@ -7,8 +7,6 @@ import time
 from unittest import mock
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from cryptography.fernet import Fernet
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -18,9 +16,7 @@ from bot.conversations.outbox import MAX_ATTEMPTS
 from bot.conversations.turns import LEASE_SECONDS, Turn, TurnResult, Turns
 from bot.errors import LeaseLost, SendFailed, SendFailure, SettingsError
 from bot.messages import ContactLeft, DeliveryState, DeliveryStatus, OutboundMessage, QuickReply
-from bot.storage.models import Base, Contact, Conversation, Inbound, Outbound
-from bot.storage.revision import HEAD, is_current
-from bot.storage.upgrade import downgrade_database, newest_revision, upgrade_database
+from bot.storage.models import Contact, Conversation, Inbound, Outbound
 from bot.storage.vault import Vault
 from tests.support.builders import System, make_inbound
 
@@ -30,16 +26,6 @@ ALL = {"webchat", "whatsapp"}
 def _outbound(system: System) -> list[Outbound]:
     with system.database.transaction() as session:
         return list(session.scalars(select(Outbound).order_by(Outbound.id)))
-
-
-def test_migrations_go_up_and_down_and_up_again(empty_database) -> None:
-    """Every migration can be applied, taken back, and applied again."""
-    assert not is_current(empty_database)
-    upgrade_database(empty_database)
-    assert is_current(empty_database)
-    assert newest_revision() == HEAD
-    assert downgrade_database(empty_database, "base")[1] == ""
-    assert upgrade_database(empty_database)[1] == HEAD
 
 
 def test_store_drops_a_repeat_when_the_provider_delivers_twice(system: System) -> None:
@@ -364,10 +350,3 @@ def test_store_writes_messages_and_cursor_in_one_transaction(system: System) -> 
     with system.database.transaction() as session:
         assert len(session.scalars(select(Inbound)).all()) == 1
         assert len(session.scalars(select(Conversation)).all()) == 1
-
-
-def test_the_migrations_make_the_tables_that_the_code_reads(empty_database) -> None:
-    """A column or index that only the models have would fail in the field, not here."""
-    upgrade_database(empty_database)
-    with empty_database.engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from unittest import mock
 
 import pytest
 from sqlalchemy import select
 
+from bot.conversations import stand_in as module
 from bot.conversations.commands import payload
 from bot.conversations.stand_in import TELL_AGAIN, WAIT_SECONDS, StandIn
 from bot.conversations.turns import TurnResult, Turns
+from bot.conversations.urgent import UrgentPhrases
 from bot.errors import SettingsError
 from bot.i18n import Catalogues
 from bot.messages import InboundKind, OutboundMessage, QuickReply
@@ -22,11 +25,13 @@ from tests.support.builders import System, make_inbound
 ROOT = Path(__file__).resolve().parents[2]
 REPLIES = build_replies(Paths(ROOT))
 TEXTS = Catalogues(ROOT / "locales")
+PHRASES = lru_cache(UrgentPhrases)
 
 
 @pytest.fixture
-def stand_in(system: System) -> StandIn:
-    """Return the stand-in on the real content, phrases and sentences."""
+def stand_in(system: System, monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    """Return the stand-in on the real content, phrases and sentences; reading the phrases takes seconds, so it is done once."""
+    monkeypatch.setattr(module, "UrgentPhrases", PHRASES)
     return StandIn(system.turns("gateway"), REPLIES, TEXTS, {"webchat": LIMITS}, ROOT / "intents", system.clock)
 
 

@@ -17,8 +17,8 @@ from bot.conversations.turns import Turns
 from bot.gateway.app import build_app
 from bot.gateway.health import ReadyCheck
 from bot.i18n import LOCALES, Catalogues
-from bot.storage.models import Base
 from bot.storage.session import Database
+from bot.storage.upgrade import upgrade_database
 from bot.storage.vault import Vault
 from channels.base import Channel
 from channels.webchat import WebChatChannel, WebChatSettings
@@ -60,10 +60,9 @@ class Parts:
         )
 
 
-def make_parts(folder: Path, clock: Callable[[], datetime] = utc_now) -> Parts:
-    """Create the tables in a new database file."""
-    database = Database(f"sqlite:///{folder / 'ruta.db'}")
-    Base.metadata.create_all(database.engine)
+def make_parts(database: Database, clock: Callable[[], datetime] = utc_now) -> Parts:
+    """Create the tables in an empty database."""
+    upgrade_database(database)
     vault = Vault([Fernet.generate_key().decode()], "test-hash-key")
     outbox = Outbox(database, vault, clock)
     turns = Turns(database, vault, outbox, "test-worker", clock)

@@ -11,11 +11,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bot.storage.session import Database
+
 
 def find_binaries() -> Path | None:
     """Return the folder of the newest installed server's binaries, or None."""
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     return next((folder for folder in reversed(folders) if (folder / "postgres").exists()), None)
+
+
+def drop_all(database: Database) -> None:
+    """Leave the database empty, also of what a restore has put aside."""
+    with database.engine.begin() as connection:
+        aside = connection.exec_driver_sql("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'before_restore_%%'")
+        for name in ("public", *aside.scalars()):
+            connection.exec_driver_sql(f'DROP SCHEMA "{name}" CASCADE')
+        connection.exec_driver_sql("CREATE SCHEMA public")
 
 
 @contextmanager

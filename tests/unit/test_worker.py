@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,8 +28,6 @@ from tests.support.builders import System, make_inbound
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = ChannelLimits(text=4096, text_with_choices=4096, buttons=4, button_title=20)
 TEXTS = Catalogues(ROOT / "locales")
-
-pytestmark = pytest.mark.parametrize("empty_database", ["sqlite"], indirect=True)
 
 Asked = tuple[str, Command | None]
 
@@ -431,4 +429,30 @@ async def test_run_goes_on_when_the_database_was_away(desk: Desk, monkeypatch: p
             break
     desk.worker.stop()
     await asyncio.wait_for(running, 2)
+    assert len(desk.sent()) == 1
+
+
+async def test_a_turn_that_does_not_end_is_given_back_when_the_worker_is_stopped(desk: Desk) -> None:
+    """The next worker takes the message at once, as untried, instead of after the lease of one that was killed."""
+    desk.worker = Worker(replace(desk.worker._parts, engine_seconds=60.0, stop_seconds=0.01))
+    desk.engine.trouble = lambda: asyncio.sleep(60)
+    desk.system.inbox.store([make_inbound("sigo aquí")])
+    running = asyncio.create_task(desk.worker.run())
+    while not desk.engine.asked:
+        await asyncio.sleep(0.01)
+    desk.worker.stop()
+    await asyncio.wait_for(running, 5)
+    turn = desk.system.turns("next").claim()
+    assert turn is not None
+    assert (turn.text, turn.attempts) == ("sigo aquí", 1)
+    assert desk.sent() == []
+
+
+async def test_a_turn_that_ends_in_time_is_committed_when_the_worker_is_stopped(desk: Desk) -> None:
+    """Being told to stop does not cost the person their answer; what waits behind it is left to others."""
+    desk.worker = Worker(replace(desk.worker._parts, stop_seconds=5.0))
+    desk.engine.trouble = lambda: (desk.worker.stop(), asyncio.sleep(0.05))[1]
+    desk.system.inbox.store([make_inbound("uno", address="a"), make_inbound("dos", address="b")])
+    await asyncio.wait_for(desk.worker.run(), 5)
+    assert [row.state for row in desk.inbound()] == ["done", "waiting"]
     assert len(desk.sent()) == 1

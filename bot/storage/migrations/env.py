@@ -5,8 +5,14 @@ from __future__ import annotations
 from alembic import context
 
 from bot.storage.models import Base
+from bot.storage.revision import SERVING
 
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
+context.configure(
+    connection=connection,
+    target_metadata=Base.metadata,
+    render_as_batch=True,
+    include_name=lambda name, kind, _: kind != "table" or name != SERVING.name,
+)
 with context.begin_transaction():
     context.run_migrations()

@@ -15,6 +15,8 @@ revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = None
 depends_on = None
+# Only for a change that the release before cannot run on: the oldest revision whose release can (docs/operations/upgrade.md).
+oldest_serving = None
 
 
 def upgrade() -> None:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
+from bot.storage.session import Database
 from tests.support.gateway import Parts, make_parts
 from tests.unit.gateway.fakes import FakeChannel, FakeClock
 
 
 @pytest.fixture
-def parts(tmp_path: Path) -> Iterator[Parts]:
+def parts(empty_database: Database) -> Parts:
     """Storage on the real clock."""
-    made = make_parts(tmp_path)
-    yield made
-    made.database.close()
+    return make_parts(empty_database)
 
 
 @pytest.fixture
@@ -26,11 +22,9 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def clocked(tmp_path: Path, clock: FakeClock) -> Iterator[Parts]:
+def clocked(empty_database: Database, clock: FakeClock) -> Parts:
     """Storage on the clock that stands still."""
-    made = make_parts(tmp_path, clock)
-    yield made
-    made.database.close()
+    return make_parts(empty_database, clock)
 
 
 @pytest.fixture

@@ -121,6 +121,7 @@ def test_fallback_starts_anew_when_parts_were_sent(parts: Parts) -> None:
     assert (again.is_fallback, again.parts_sent) == (True, 0)
 
 
+@pytest.mark.parametrize("empty_database", ["sqlite"], indirect=True)  # Elsewhere they are woken each time.
 async def test_listeners_are_woken_when_another_connection_commits(parts: Parts) -> None:
     """A commit elsewhere wakes the listeners, silence does not."""
     import asyncio

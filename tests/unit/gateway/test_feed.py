@@ -139,7 +139,7 @@ def test_stream_ends_when_the_gateway_stops(parts: Parts) -> None:
         with client.stream("GET", "/webchat/events") as answer:
             lines = answer.iter_lines()
             next(lines)
-            app.state.close_streams()
+            app.state.begin_to_stop()
             list(lines)
         assert client.get("/webchat/events").status_code == 503
 

@@ -75,7 +75,7 @@ def test_caller_is_asked_to_come_again_when_we_have_a_fault(
 def test_caller_is_asked_to_come_again_when_the_database_is_gone(parts: Parts, channel: FakeChannel) -> None:
     """A message that could not be stored is never acknowledged."""
     with parts.database.engine.connect() as connection:
-        connection.exec_driver_sql("DROP TABLE inbound_message")
+        connection.exec_driver_sql("ALTER TABLE inbound_message RENAME TO gone")
         connection.commit()
     with serve(parts.app([channel])) as url:
         answers = [httpx.post(url + PATH, content=f"ana:{n}:hola".encode(), headers=RIGHT).status_code for n in range(2)]
