@@ -15,6 +15,7 @@ from functools import lru_cache
 from sqlalchemy import Executable, bindparam, insert, select, text, update
 from sqlalchemy.orm import Session
 
+from bot.conversations.opt_out import stop_contact
 from bot.conversations.outbox import OPEN_STATES, queue_fallback
 from bot.i18n import match_locale
 from bot.messages import ContactLeft, DeliveryState, DeliveryStatus, InboundMessage, OutboundMessage
@@ -139,7 +140,7 @@ class Inbox:
         outbound.failure_code = status.provider_code or outbound.failure_code
         if status.opts_out:
             conversation = session.get_one(Conversation, outbound.conversation_id)
-            session.get_one(Contact, conversation.contact_id).stopped_reason = "opted_out"
+            stop_contact(session, conversation.contact_id, self._clock())
 
     def _store_departure(self, session: Session, event: ContactLeft) -> None:
         key = self._vault.address_hash(event.channel, event.address)
@@ -184,7 +185,7 @@ def _mark_waiting() -> Executable:
 def _insert_inbound() -> Executable:
     # Two deliveries of one message may race; the unique key decides, not a look beforehand. Written out, because SQLAlchemy
     # compiles its own "on conflict" anew for every message.
-    names = [column.name for column in Inbound.__table__.columns if column.name not in ("id", "done_at")]
+    names = [column.name for column in Inbound.__table__.columns if column.name not in ("id", "decision", "topic", "done_at")]
     statement = text(
         f"INSERT INTO inbound_message ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})"
         " ON CONFLICT (channel, provider_id) DO NOTHING RETURNING id"
