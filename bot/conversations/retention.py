@@ -27,7 +27,7 @@ from bot.storage.models import (
     QuickReplyToken,
     UnansweredQuestion,
 )
-from bot.storage.session import Database
+from bot.storage.session import BUSY_SECONDS, Database
 
 BATCH = 200
 """Rows of one transaction: a few milliseconds on SQLite."""
@@ -122,8 +122,7 @@ class Retention:
         if only_count:
             return {report.kind: report.due for report in self.report()}
         deleted = {kind.name: self._purge_kind(kind, now) for kind in self._kinds}
-        if any(deleted.values()):
-            self._empty_log()
+        self._empty_log()
         return deleted
 
     def _purge_kind(self, kind: _Kind, now: datetime) -> int:
@@ -145,13 +144,17 @@ class Retention:
             self._pause(PAUSE_SECONDS)
 
     def _empty_log(self) -> None:
-        """Let SQLite's write-ahead log forget what was deleted, when nobody reads just now; else a later run does it."""
-        if self._database.engine.dialect.name == "sqlite":
-            connection = self._database.engine.raw_connection()
-            try:
-                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            finally:
-                connection.close()
+        """Let SQLite's write-ahead log forget what was deleted; when somebody reads just now, a later run does it."""
+        if self._database.engine.dialect.name != "sqlite":
+            return
+        connection = self._database.engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA busy_timeout=0")  # It would keep writers out while it waits for readers.
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
+        finally:
+            connection.close()
 
 
 def _report(session: Session, kind: _Kind, now: datetime) -> KindReport:
