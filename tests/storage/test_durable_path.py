@@ -40,6 +40,17 @@ def test_migrations_go_up_and_down_and_up_again(empty_database) -> None:
     assert upgrade_database(empty_database)[1] == HEAD
 
 
+def test_a_conversation_outlives_a_migration(system: System) -> None:
+    """What waits while the tables are brought to this release's form is answered afterwards."""
+    system.inbox.store([make_inbound("primero")])
+    system.answer(OutboundMessage("elija", (QuickReply("Uno", "/one"),)))
+    system.inbox.store([make_inbound("segundo")])
+    downgrade_database(system.database, "0001")
+    upgrade_database(system.database)
+    assert system.answer(OutboundMessage("2")).text == "segundo"
+    assert len(_outbound(system)) == 2
+
+
 def test_store_drops_a_repeat_when_the_provider_delivers_twice(system: System) -> None:
     """A second delivery of one provider id is counted and not stored."""
     message = make_inbound(provider_id="same")

@@ -152,6 +152,8 @@ def mobiles(draw: DrawFn) -> str:
 def cut(draw: DrawFn, numbers: SearchStrategy[str], size: int) -> str:
     """A number in groups of one size, with one kind of gap."""
     number, gap = draw(numbers), draw(GAPS)
+    if "(" in number:  # It is written in groups already.
+        return number
     return gap.join(number[start : start + size] for start in range(0, len(number), size))
 
 
