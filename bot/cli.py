@@ -25,6 +25,7 @@ from bot.wiring import (
     App,
     Paths,
     build_channel,
+    build_retention,
     build_stand_in,
     build_worker,
     channel_limits,
@@ -47,7 +48,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=N
 content = typer.Typer(no_args_is_help=True, help="Small tools for the content folder.")
 whatsapp = typer.Typer(no_args_is_help=True, help="WhatsApp through Twilio.")
 telegram = typer.Typer(no_args_is_help=True, help="Telegram.")
-for name, group in (("db", db), ("keys", keys), ("content", content), ("whatsapp", whatsapp), ("telegram", telegram)):
+privacy = typer.Typer(no_args_is_help=True, help="What is kept of people, for how long, and proof that it goes.")
+GROUPS = {"db": db, "keys": keys, "content": content, "privacy": privacy, "whatsapp": whatsapp, "telegram": telegram}
+for name, group in GROUPS.items():
     app.add_typer(group, name=name)
 app.command()(backup)
 app.command()(restore)
@@ -190,11 +193,13 @@ def check() -> None:
     from bot.content.checks import check_content
     from bot.locale_checks import check_catalogues
     from bot.settings import Settings
+    from bot.vocabulary_checks import check_privacy_words
     from bot.wiring import CHANNELS
 
     paths = Paths(ROOT)
     limits = list(channel_limits(Settings.parse_obj({"channels": ",".join(CHANNELS), "mode": "development"})).items())
     problems = [*check_content(paths.content, limits, date.today()), *check_catalogues(paths.root)]
+    problems += check_privacy_words(paths.intents)
     for problem in problems:
         place = f"{problem.path.relative_to(ROOT) if problem.path.is_absolute() else problem.path}:{problem.line or 1}"
         screen.print(f"{place}: {'warning' if problem.is_warning else 'error'} [{problem.code}] {problem.message}", markup=False)
@@ -285,6 +290,62 @@ def content_table(write: Annotated[bool, typer.Option("--write", help="Write it 
         print(table, end="")
 
 
+@privacy.command("purge")
+def privacy_purge(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be deleted.")] = False,
+) -> None:
+    """Delete what is past its time, as the gateway does every hour; one line for each kind of data."""
+    opened = open_app(ROOT)
+    _require_current(opened)
+    for kind, count in build_retention(opened).purge(only_count=dry_run).items():
+        print(f"{kind} {count}")
+
+
+@privacy.command("report")
+def privacy_report(as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False) -> None:
+    """Show for each kind of data how much there is, the oldest, its limit, and what is overdue; never a text.
+
+    The exit code is 1 while anything lies more than two hours past its limit: then the gateway's hourly purge does not run.
+    """
+    from bot.privacy_tools import report_data, report_lines
+
+    opened = open_app(ROOT)
+    _require_current(opened)
+    reports = build_retention(opened).report()
+    print(json.dumps(report_data(reports)) if as_json else "\n".join(report_lines(reports)))
+    raise typer.Exit(1 if any(one.overdue for one in reports) else 0)
+
+
+@privacy.command("statistics")
+def privacy_statistics(
+    since: Annotated[str, typer.Option(help="The first day, as 2026-11-01.")],
+    until: Annotated[str, typer.Option(help="The last day, as 2026-11-30.")],
+) -> None:
+    """Count people by topic, language and channel; groups of ten or fewer are not shown.
+
+    Tab-separated: table, name, people. Do not publish periods that overlap: their difference could show a small group.
+    """
+    from bot.conversations.statistics import publish, read_counts
+    from bot.privacy_tools import period, statistics_lines
+
+    opened = open_app(ROOT)
+    _require_current(opened)
+    for line in statistics_lines(publish(read_counts(opened.database, *period(since, until)))):
+        print(line)
+
+
+@privacy.command("receipt")
+def privacy_receipt(code: Annotated[str, typer.Argument(help="The code that the person was given.")]) -> None:
+    """Confirm an erasure by its code: print when it was done; the exit code is 1 if we know no such code."""
+    from bot.conversations.erasure import Receipts
+
+    opened = open_app(ROOT)
+    _require_current(opened)
+    erased_at = Receipts(opened.database, opened.vault).erased_at(code)
+    print(f"erased {erased_at:%Y-%m-%dT%H:%M:%SZ}" if erased_at else "unknown")
+    raise typer.Exit(0 if erased_at else 1)
+
+
 @whatsapp.command("setup")
 def whatsapp_setup() -> None:
     """Create the fixed set of message templates for buttons and lists at Twilio; safe to repeat."""
@@ -338,6 +399,7 @@ def _serve(opened: App, on_ready: Callable[[], None]) -> None:
         utc_now,
         on_ready,
         partial(build_stand_in, opened),
+        build_retention(opened),
         ready_cautions(opened, channels),
     )
 

@@ -96,6 +96,8 @@ class OutboundMessage:
         asks_location: show the channel's own way to share a position, where it has one.
         location_title: the words on the button that shares a position, in the reader's language; without them
             a channel whose button needs words shows none.
+        choices_minutes: how long its quick replies can be chosen; 0 means the usual days.
+        is_last_word: it confirms a stop or an erasure, so it still goes to a contact who is stopped.
     """
 
     text: str
@@ -103,10 +105,14 @@ class OutboundMessage:
     list_title: str = ""
     asks_location: bool = False
     location_title: str = ""
+    choices_minutes: int = 0
+    is_last_word: bool = False
 
     def to_json(self) -> str:
         """Return the message as JSON text, for the outbox."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        # Empty fields are left out, so that a release that does not know a new one still reads the rest.
+        kept = {name: value for name, value in asdict(self).items() if value or name in ("text", "quick_replies")}
+        return json.dumps(kept, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, raw: str) -> OutboundMessage:

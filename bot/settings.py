@@ -47,6 +47,21 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=1, le=65535, description="The port on which the gateway listens.")
     channels: str = Field("webchat", description="The enabled channels, separated by commas: webchat, whatsapp, telegram.")
     workers: int = Field(1, ge=1, le=16, description="How many engine processes `ruta run` starts, 1 to 16.")
+    retention_text_days: int = Field(
+        30, ge=1, le=365, description="Days for which texts are kept, masked: messages, replies and what the engine remembers."
+    )
+    retention_record_days: int = Field(
+        90, ge=1, le=365, description="Days for which it is kept that and when a message came or went, without its text."
+    )
+    retention_question_days: int = Field(
+        180, ge=1, le=730, description="Days for which a question without an answer is kept for staff, masked."
+    )
+    retention_contact_days: int = Field(
+        365, ge=1, le=1825, description="Days after the last message until all that is left of a contact is deleted."
+    )
+    retention_receipt_days: int = Field(
+        730, ge=1, le=3650, description="Days for which an erasure can be confirmed by its code; the receipt names nobody."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much our own lines say.")
     log_format: Literal["text", "json"] = Field(
         "text",
@@ -79,6 +94,16 @@ class Settings(BaseSettings):
     def _metrics_are_not_public(cls, values: dict[str, object]) -> dict[str, object]:
         if values["metrics_port"] == values["port"]:
             raise ValueError(f"{PREFIX}METRICS_PORT: write another port than {PREFIX}PORT, which the whole world can reach")
+        return values
+
+    @root_validator(skip_on_failure=True)
+    def _texts_go_before_records(cls, values: dict[str, object]) -> dict[str, object]:
+        order = [int(str(values[f"retention_{name}_days"])) for name in ("text", "record", "contact")]
+        if order != sorted(order):
+            raise ValueError(
+                f"{PREFIX}RETENTION_TEXT_DAYS, {PREFIX}RETENTION_RECORD_DAYS and {PREFIX}RETENTION_CONTACT_DAYS: "
+                "each must be at least as long as the one before"
+            )
         return values
 
     @property

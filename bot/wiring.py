@@ -28,6 +28,7 @@ from bot.storage.vault import Vault
 
 if TYPE_CHECKING:
     from bot.conversations.replies import Replies
+    from bot.conversations.retention import Retention, RetentionLimits
     from bot.conversations.stand_in import StandIn
     from bot.gateway.health import ReadyCheck
     from bot.worker import Worker
@@ -167,6 +168,26 @@ def build_stand_in(app: App) -> StandIn:
     return StandIn(turns, build_replies(app.paths), texts, channel_limits(app.settings), app.paths.intents, utc_now)
 
 
+def retention_limits(settings: Settings) -> RetentionLimits:
+    """Return how long each kind of data is kept."""
+    from bot.conversations.retention import RetentionLimits
+
+    return RetentionLimits(
+        text_days=settings.retention_text_days,
+        record_days=settings.retention_record_days,
+        question_days=settings.retention_question_days,
+        contact_days=settings.retention_contact_days,
+        receipt_days=settings.retention_receipt_days,
+    )
+
+
+def build_retention(app: App) -> Retention:
+    """Build what reports and deletes what is past its time."""
+    from bot.conversations.retention import Retention
+
+    return Retention(app.database, retention_limits(app.settings), utc_now)
+
+
 def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None, *, watches_models: bool = True) -> Worker:
     """Load the engine and build a worker; this takes seconds.
 
@@ -176,7 +197,9 @@ def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None, *, wa
     Raises:
         SettingsError: there is no model.
     """
+    from bot.conversations.my_data import MyDataReader
     from bot.conversations.outbox import Outbox
+    from bot.conversations.privacy import PrivacyDesk
     from bot.conversations.turns import Turns
     from bot.conversations.urgent import UrgentPhrases
     from bot.engine.agent import Engine, FreshEngine
@@ -190,14 +213,17 @@ def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None, *, wa
     replies = build_replies(app.paths)
     outbox = Outbox(app.database, app.vault, utc_now)
     find = partial(newest_model, app.paths.models) if watches_models else lambda: model
+    texts = Catalogues(app.paths.locales)
+    reader = MyDataReader(app.database, retention_limits(app.settings))
     owner = f"{socket.gethostname()[:20]}-{os.getpid()}"
     return Worker(
         WorkerParts(
             turns=Turns(app.database, app.vault, outbox, owner, utc_now),
             engine=FreshEngine(find, partial(Engine, replies=replies), model),
             replies=replies,
-            texts=Catalogues(app.paths.locales),
+            texts=texts,
             urgent=UrgentPhrases(app.paths.intents / "urgent"),
+            privacy=PrivacyDesk.open(app.paths.intents, reader, app.vault, texts, replies),
             limits=limits or channel_limits(app.settings),
             ordinals=app.paths.intents / "vocabulary" / "ordinals.yml",
             notices=Notices(app.database, INBOUND),

@@ -1,7 +1,9 @@
 """The worker: claims a conversation that waits, decides the reply to its oldest message, and commits all effects at once.
 
-The order of a decision: kinds that are no question, the choice that was tapped, urgent phrases, the choice that was typed,
-then the engine. A tapped choice comes with its title as text, so "Emergency" in the menu must not be read as a cry for help.
+The order of a decision: kinds that are no question, the words by which people stop us or ask for their data, the choice that
+was tapped, urgent phrases, the choice that was typed, then the engine. No word of the second group is an urgent one; if a slip
+makes it look so, the emergency goes first. A tapped choice comes with its title as text, so "Emergency" must not be read as a
+cry for help.
 """
 
 from __future__ import annotations
@@ -21,8 +23,10 @@ from bot.conversations.choices import chosen_payload, tapped_payload
 from bot.conversations.commands import Command, read_command
 from bot.conversations.masking import mask
 from bot.conversations.paging import MORE, fit_choices, following_page
+from bot.conversations.privacy import PrivacyDesk
 from bot.conversations.replies import Replies
 from bot.conversations.turns import Trace, Turn, TurnResult, Turns
+from bot.conversations.unanswered import unanswered
 from bot.conversations.urgent import UrgentPhrases
 from bot.errors import LeaseLost, SettingsError
 from bot.i18n import N_, Catalogues
@@ -68,6 +72,7 @@ class WorkerParts:
     replies: Replies
     texts: Catalogues
     urgent: UrgentPhrases
+    privacy: PrivacyDesk
     limits: Mapping[str, ChannelLimits]
     ordinals: Path
     engine_seconds: float = ENGINE_SECONDS
@@ -187,13 +192,22 @@ class Worker:
         chosen = chosen_payload(turn, self._parts.ordinals)
         is_tapped = bool(chosen) and turn.kind is InboundKind.QUICK_REPLY
         urgent = self._parts.urgent.match(turn.text) if turn.text and not is_tapped else None
+        private = self._parts.privacy.hear(turn, text) if urgent is None else None
+        if private is not None:
+            return private
         if urgent is not None:
             return await self._parts.engine.answer_turn(turn, text, Command(urgent.topic, is_from_words=True))
+        private = self._parts.privacy.tap(turn, chosen, text)
+        if private is not None:
+            return private
         if chosen.startswith(MORE):
             more = self._parts.texts.text(turn.locale, "reply.more_choices")
             return self._plain(turn, following_page(chosen, more))
         command = read_command(chosen) if chosen else None
         result = await self._parts.engine.answer_turn(turn, text, command)
+        result = self._parts.privacy.complete(turn, result)
+        if command is None and (result.trace.is_miss or result.trace.choices):
+            result = self._with_question(result)
         notice = self._shortened_notice(turn)
         return replace(result, replies=[*notice, *result.replies]) if notice else result
 
@@ -215,6 +229,13 @@ class Worker:
             key = N_("reply.unsupported")
         return self._parts.replies.sentence(key, turn.locale) if key else None
 
+    def _with_question(self, result: TurnResult) -> TurnResult:
+        """Note for staff what got no certain answer."""
+        trace = result.trace
+        urgent = [topic.id for topic in self._parts.replies.catalogue.values() if topic.is_urgent]
+        question = unanswered(result.masked_text, trace.decision, trace.is_miss, trace.choices, trace.ranking, urgent)
+        return replace(result, question=question)
+
     def _shortened_notice(self, turn: Turn) -> list[OutboundMessage]:
         if not turn.is_shortened:
             return []
@@ -226,7 +247,8 @@ class Worker:
 
     def _failed(self, turn: Turn, code: str) -> TurnResult:
         sentence = self._parts.replies.sentence("reply.engine_failed", turn.locale)
-        return TurnResult([sentence], mask(turn.text), turn.locale, turn.locale_source, error_code=code[:60])
+        masked, trace = mask(turn.text), Trace("failed")
+        return TurnResult([sentence], masked, turn.locale, turn.locale_source, error_code=code[:60], trace=trace)
 
     def _page(self, result: TurnResult, turn: Turn) -> TurnResult:
         limits = self._parts.limits.get(turn.channel)

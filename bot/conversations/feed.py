@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from bot import metrics
+from bot.conversations.erasure import erase_contact
 from bot.conversations.outbox import reply_trace
+from bot.conversations.retention import EMPTY_BODY
 from bot.messages import DeliveryState, InboundKind, OutboundMessage
 from bot.storage.models import Contact, Conversation, Inbound, Outbound, QuickReplyToken
 from bot.storage.session import Database
@@ -105,8 +107,9 @@ class Feed:
             conversation = self._conversation(session, channel, address)
             if conversation is None:
                 return History()
-            replies = _newest(session, Outbound, conversation.id)
-            inbound = _newest(session, Inbound, conversation.id)
+            # Whose text was deleted in time is not shown as an empty message.
+            replies = [row for row in _newest(session, Outbound, conversation.id) if row.body != EMPTY_BODY]
+            inbound = [row for row in _newest(session, Inbound, conversation.id) if not _is_emptied(row)]
             timed: list[tuple[datetime, FeedReply | FeedInbound]] = [
                 (row.received_at, self._inbound(session, row)) for row in inbound
             ]
@@ -116,14 +119,12 @@ class Feed:
             return History([entry for _, entry in timed], last_id, conversation.waiting_since is not None)
 
     def forget(self, channel: str, address: str) -> bool:
-        """Delete the contact with all that hangs on it; return whether there was one.
-
-        A worker that is busy with the conversation loses its lease, so nothing comes back.
-        """
+        """Delete the contact with all that hangs on it; return whether there was one."""
         key = self._vault.address_hash(channel, address)
-        gone = delete(Contact).where(Contact.channel == channel, Contact.address_hash == key).returning(Contact.id)
+        found = select(Contact.id).where(Contact.channel == channel, Contact.address_hash == key).with_for_update()
         with self._database.transaction() as session:
-            return session.execute(gone).first() is not None
+            contact_id = session.scalar(found)
+            return contact_id is not None and erase_contact(session, contact_id)
 
     def _conversation(self, session: Session, channel: str, address: str) -> Conversation | None:
         key = self._vault.address_hash(channel, address)
@@ -161,6 +162,10 @@ def _tell_fetched(reply: Outbound, received_at: datetime | None, now: datetime) 
 
 
 _Row = TypeVar("_Row", Inbound, Outbound)
+
+
+def _is_emptied(row: Inbound) -> bool:
+    return row.kind == InboundKind.TEXT.value and not row.text and row.body_encrypted is None
 
 
 def _newest(session: Session, table: type[_Row], conversation_id: str) -> list[_Row]:

@@ -17,6 +17,7 @@ from sqlalchemy import Executable, bindparam, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from bot import metrics
+from bot.conversations.opt_out import stop_contact
 from bot.conversations.outbox import OPEN_STATES, queue_fallback, reply_trace
 from bot.i18n import match_locale
 from bot.logs import trace_id
@@ -155,7 +156,7 @@ class Inbox:
         outbound.failure_code = status.provider_code or outbound.failure_code
         if status.opts_out:
             conversation = session.get_one(Conversation, outbound.conversation_id)
-            session.get_one(Contact, conversation.contact_id).stopped_reason = "opted_out"
+            stop_contact(session, conversation.contact_id, self._clock())
         return [_trace_of(session, outbound)]
 
     def _store_departure(self, session: Session, event: ContactLeft) -> None:
@@ -201,7 +202,8 @@ def _mark_waiting() -> Executable:
 def _insert_inbound() -> Executable:
     # Two deliveries of one message may race; the unique key decides, not a look beforehand. Written out, because SQLAlchemy
     # compiles its own "on conflict" anew for every message.
-    names = [column.name for column in Inbound.__table__.columns if column.name not in ("id", "done_at", "closed_at")]
+    late = ("id", "decision", "topic", "done_at", "closed_at")
+    names = [column.name for column in Inbound.__table__.columns if column.name not in late]
     statement = text(
         f"INSERT INTO inbound_message ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})"
         " ON CONFLICT (channel, provider_id) DO NOTHING RETURNING id"

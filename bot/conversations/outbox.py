@@ -29,6 +29,8 @@ BACKOFF_BASE_SECONDS = 2.0
 BACKOFF_CAP_SECONDS = 600.0
 OPEN_STATES = ("queued", "sending")
 """A reply in one of these is not out yet."""
+ERASED = "erased"
+"""Why a contact is stopped who only exists until the confirmation of their erasure is out."""
 SENDING_LEASE_SECONDS = 90.0
 """How long a reply stays "sending" before another gateway may take it, longer than any provider's time-out."""
 
@@ -53,6 +55,11 @@ class Sending:
     stopped_reason: str
     trace_id: str = ""
     received_at: datetime | None = None
+
+    @property
+    def ends_contact(self) -> bool:
+        """It confirms an erasure: once it is out, nothing of the contact is left."""
+        return self.stopped_reason == ERASED
 
 
 def backoff_seconds(attempts: int, retry_after: float | None, jitter: Callable[[], float] = random.random) -> float:
@@ -91,9 +98,8 @@ class Outbox:
         connection = session.connection()
         outbound_id = int(connection.execute(_insert_reply(), {**of_reply, "created_at": now, "due_at": now}).scalar_one())
         if replies:
-            connection.execute(
-                _insert_token(), _token_rows(conversation_id, outbound_id, replies, now + timedelta(days=TOKEN_DAYS))
-            )
+            lasts = timedelta(minutes=message.choices_minutes) if message.choices_minutes else timedelta(days=TOKEN_DAYS)
+            connection.execute(_insert_token(), _token_rows(conversation_id, outbound_id, replies, now + lasts))
         notify(session, OUTBOUND)
         return outbound_id
 
@@ -116,38 +122,50 @@ class Outbox:
                 connection.execute(_mark_sending(), lease)
         return [self._sending(row) for row in rows]
 
-    def part_sent(self, outbound_id: int, provider_id: str, *, is_last: bool = False) -> None:
+    def part_sent(self, outbound_id: int, provider_id: str, *, is_last: bool = False, ends_contact: bool = False) -> bool:
         """Record that one part was taken by the provider, so that a retry does not repeat it.
 
         Args:
             is_last: it was the last part; the reply is finished in the same transaction.
+            ends_contact: see `Sending.ends_contact`.
+
+        Returns:
+            Whether the reply is still there; one whose contact was erased meanwhile must not go on.
         """
         now = self._clock()
         with self._database.transaction() as session:
             connection = session.connection()
-            channel = connection.execute(_count_part(), {"of_reply": outbound_id}).scalar_one()
+            channel = connection.execute(_count_part(), {"of_reply": outbound_id}).scalar_one_or_none()
+            if channel is None:
+                return False
             part = {"outbound_id": outbound_id, "channel": channel, "provider_id": provider_id, "updated_at": now}
             connection.execute(_insert_delivery(), part)
             if is_last:
-                connection.execute(_finish_reply(), {"of_reply": outbound_id, "at": now})
+                _end_reply(session, outbound_id, now, ends_contact)
+        return True
 
-    def finish(self, outbound_id: int) -> None:
+    def finish(self, outbound_id: int, *, ends_contact: bool = False) -> None:
         """Record that all parts were taken; a report that came first is not undone."""
         with self._database.transaction() as session:
-            session.connection().execute(_finish_reply(), {"of_reply": outbound_id, "at": self._clock()})
+            _end_reply(session, outbound_id, self._clock(), ends_contact)
 
     def use_fallback(self, outbound_id: int) -> None:
         """Send again at once without buttons or templates, which the provider refused."""
         with self._database.transaction() as session:
-            queue_fallback(session, session.get_one(Outbound, outbound_id), self._clock())
+            row = session.get(Outbound, outbound_id)
+            if row is not None:  # Else the contact was erased meanwhile.
+                queue_fallback(session, row, self._clock())
 
     def fail(self, outbound_id: int, error: SendFailed, *, may_retry: bool = True) -> bool:
         """Record a failure; return whether it will be tried again.
 
-        A permanent failure stays visible with its code; one that ends the contact stops all that waits for them.
+        A permanent failure stays visible with its code; one that ends the contact stops all that waits for them. The
+        confirmation of an erasure leaves nothing behind even if it cannot be delivered.
         """
         with self._database.transaction() as session:
-            row = session.get_one(Outbound, outbound_id)
+            row = session.get(Outbound, outbound_id)
+            if row is None:  # The contact was erased meanwhile.
+                return False
             row.failure_code = f"{error.code}:{error.provider_code}" if error.provider_code else error.code
             if may_retry and error.failure.is_retryable and row.attempts < MAX_ATTEMPTS:
                 wait = backoff_seconds(row.attempts, error.retry_after)
@@ -156,7 +174,10 @@ class Outbox:
             row.state = DeliveryState.FAILED.value
             if error.failure.ends_contact:
                 conversation = session.get_one(Conversation, row.conversation_id)
-                session.get_one(Contact, conversation.contact_id).stopped_reason = error.failure.value
+                contact = session.get_one(Contact, conversation.contact_id)
+                contact.stopped_reason = contact.stopped_reason if contact.stopped_reason == ERASED else error.failure.value
+            session.flush()
+            session.execute(_delete_erased(), {"of_reply": outbound_id})
             return False
 
     def _sending(self, row: Row[Any]) -> Sending:
@@ -238,6 +259,23 @@ def _count_part() -> Executable:
 @lru_cache(maxsize=1)
 def _insert_delivery() -> Executable:
     return insert(Delivery).values(state=DeliveryState.SENT.value, provider_code="")
+
+
+def _end_reply(session: Session, outbound_id: int, now: datetime, ends_contact: bool) -> None:
+    connection = session.connection()
+    connection.execute(_finish_reply(), {"of_reply": outbound_id, "at": now})
+    if ends_contact:
+        connection.execute(_delete_erased(), {"of_reply": outbound_id})
+
+
+@lru_cache(maxsize=1)
+def _delete_erased() -> Executable:
+    """Delete the contact of a reply when it was only kept for that reply; whoever wrote again meanwhile stays."""
+    owner = select(Conversation.contact_id).join(Outbound, Outbound.conversation_id == Conversation.id)
+    open_reply = select(Outbound.id).join(Conversation, Conversation.id == Outbound.conversation_id)
+    is_waiting = open_reply.where(Conversation.contact_id == Contact.id, Outbound.state.in_(OPEN_STATES)).exists()
+    of_reply = owner.where(Outbound.id == bindparam("of_reply")).scalar_subquery()
+    return delete(Contact).where(Contact.id == of_reply, Contact.stopped_reason == ERASED, ~is_waiting)
 
 
 @lru_cache(maxsize=1)

@@ -16,6 +16,7 @@ from bot.conversations.choices import chosen_payload
 from bot.conversations.commands import read_command
 from bot.conversations.destinations import Destinations
 from bot.conversations.paging import MORE, fit_choices, following_page
+from bot.conversations.privacy_words import PrivacyRequest, PrivacyWords
 from bot.conversations.replies import Replies
 from bot.conversations.turns import Turn, Turns
 from bot.conversations.urgent import UrgentPhrases
@@ -54,6 +55,7 @@ class StandIn:
         self._texts = texts
         self._limits = limits
         self._urgent = UrgentPhrases(intents / "urgent")
+        self._privacy_words = PrivacyWords(intents / "vocabulary" / "privacy.yml")
         self._destinations = Destinations(intents / "vocabulary" / "destinations.yml")
         self._clock = clock
         self._ordinals = intents / "vocabulary" / "ordinals.yml"
@@ -71,7 +73,7 @@ class StandIn:
     def _answer(self, inbound_id: int) -> bool:
         turn = self._turns.read(inbound_id)
         reply, ends = self.decide(turn) if turn else (None, False)
-        if turn is None or (reply is None and (turn.kind is InboundKind.GROUP or turn.conversation_id in self._told)):
+        if turn is None or (reply is None and self._is_better_silent(turn)):
             self._passed.add(inbound_id)
             return False
         fitted = fit_choices(reply or self._kept(turn.locale), self._limits.get(turn.channel), self._texts, turn.locale)
@@ -84,6 +86,13 @@ class StandIn:
             if reply is None:
                 self._told[turn.conversation_id] = self._clock()
         return is_queued
+
+    def _is_better_silent(self, turn: Turn) -> bool:
+        """Tell whether "your message is kept" would be one message too many: in a group, again, or to who asks us to stop."""
+        if turn.kind is InboundKind.GROUP or turn.conversation_id in self._told:
+            return True
+        match = self._privacy_words.find(turn.text) if turn.text else None
+        return match is not None and match.request is PrivacyRequest.STOP
 
     def _kept(self, locale: str) -> OutboundMessage:
         return replace(self._replies.menu(locale), text=self._texts.text(locale, "reply.message_kept"))

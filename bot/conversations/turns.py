@@ -11,13 +11,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import ColumnElement, Executable, Update, bindparam, func, or_, select, update
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
+from bot.conversations.effects import Effect, EffectKind, apply_effect
+from bot.conversations.erasure import ErasedTurn, erase_and_confirm
 from bot.conversations.outbox import Outbox
 from bot.conversations.queues import is_waiting
+from bot.conversations.unanswered import Question, store_question
 from bot.errors import LeaseLost, SettingsError
 from bot.logs import trace_id
 from bot.messages import InboundKind, Location, OutboundMessage
@@ -50,6 +54,7 @@ class Turn:
         choices: what had last been offered when the message came.
         has_been_answered: the conversation has had a reply before.
         is_stood_in: the gateway has answered it in full while no worker did; it is only run for the engine's memory.
+        is_opted_out: the contact has asked us to stop, and has not taken that back.
     """
 
     inbound_id: int
@@ -71,6 +76,7 @@ class Turn:
     choices: tuple[OfferedChoice, ...]
     has_been_answered: bool
     is_stood_in: bool = False
+    is_opted_out: bool = False
 
     @property
     def trace_id(self) -> str:
@@ -83,8 +89,9 @@ class Trace:
     """Why a turn was decided as it was, for `ruta explain` and for tests.
 
     Attributes:
-        decision: answer, choices, menu, person, urgent, flow, or fixed for what needs no deciding.
+        decision: answer, choices, menu, person, urgent or flow; fixed for what needs no deciding, failed for a fault.
         ranking: (topic, probability), the likeliest first.
+        is_miss: the message was not understood.
     """
 
     decision: str
@@ -92,6 +99,7 @@ class Trace:
     destination: str = ""
     choices: tuple[str, ...] = ()
     ranking: tuple[tuple[str, float], ...] = ()
+    is_miss: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +110,8 @@ class TurnResult:
         replies: in order.
         masked_text: what is kept of the message.
         engine_state: the engine's new state; None leaves it as it was.
+        effect: what it changes beside the replies.
+        question: what staff should see because it got no certain answer.
     """
 
     replies: Sequence[OutboundMessage]
@@ -111,6 +121,8 @@ class TurnResult:
     engine_state: bytes | None = field(default=None, repr=False)
     error_code: str = ""
     trace: Trace = Trace("menu")
+    effect: Effect | None = None
+    question: Question | None = None
 
 
 class Turns:
@@ -166,12 +178,18 @@ class Turns:
             "at": now,
             "masked": result.masked_text,
             "code": result.error_code,
+            "decided": result.trace.decision,
+            "about": result.trace.topic,
         }
         with self._database.transaction() as session:
             connection = session.connection()
             # The inbox locks the contact first as well. Without it a message that comes in just now could be overlooked below.
             connection.execute(_lock_contact(), {"of_contact": turn.contact_id})
             self._release(session, turn.conversation_id, now)
+            if result.effect and result.effect.kind is EffectKind.ERASE:
+                erased = ErasedTurn(turn.inbound_id, turn.conversation_id, turn.contact_id, turn.channel)
+                erase_and_confirm(session, self._outbox, erased, result.replies, result.effect.receipt_hash, now)
+                return
             # A dead letter keeps its text, encrypted, so that a person can still read and answer it.
             connection.execute(_mark_dead() if is_dead else _mark_done(), answered)
             if (result.locale, result.locale_source) != (turn.locale, turn.locale_source):
@@ -180,6 +198,10 @@ class Turns:
             if result.engine_state is not None:
                 state = {"of_conversation": turn.conversation_id, "state": result.engine_state}
                 connection.execute(_set_engine_state(), state)
+            if result.question is not None:
+                store_question(session, self._vault, result.question, turn.contact_id, result.locale, turn.received_at)
+            if result.effect is not None:
+                apply_effect(session, result.effect, turn.contact_id, turn.conversation_id, now)
             for reply in result.replies:
                 self._outbox.enqueue(session, turn.conversation_id, turn.channel, reply, turn.inbound_id)
             # Last, and a statement of its own: on PostgreSQL it must see what came in while we waited for the row's lock.
@@ -249,7 +271,7 @@ class Turns:
             kind=InboundKind(row.kind),
             text=body["text"],
             quick_reply=body["quick_reply"],
-            payload=self._payload_of(session, row.conversation_id, body["quick_reply"]),
+            payload=self._payload_of(session, row.conversation_id, body["quick_reply"], row.received_at),
             location=Location(*body["location"]) if body["location"] else None,
             media_kind=body["media_kind"],
             is_shortened=body["is_shortened"],
@@ -261,11 +283,13 @@ class Turns:
             choices=_last_choices(session, row.conversation_id, row.received_at),
             has_been_answered=row.has_been_answered,
             is_stood_in=row.error_code == STOOD_IN,
+            is_opted_out=row.opted_out_at is not None,
         )
 
-    def _payload_of(self, session: Session, conversation_id: str, token: str) -> str:
+    def _payload_of(self, session: Session, conversation_id: str, token: str, tapped_at: datetime) -> str:
+        """Return what a tap means: only a token that was offered in this conversation and had not expired when it was tapped."""
         row = session.get(QuickReplyToken, token) if token else None
-        if row is None or row.conversation_id != conversation_id or row.expires_at < self._clock():
+        if row is None or row.conversation_id != conversation_id or row.expires_at < tapped_at:
             return ""
         return row.payload
 
@@ -374,7 +398,7 @@ def _read_turn() -> Executable:
         Inbound.received_at,
         Inbound.error_code,
     )
-    of_contact = (Contact.id.label("contact_id"), Contact.locale, Contact.locale_source)
+    of_contact = (Contact.id.label("contact_id"), Contact.locale, Contact.locale_source, Contact.opted_out_at)
     return (
         select(*of_message, *of_contact, Conversation.id.label("conversation_id"), Conversation.engine_state, answered)
         .join(Conversation, Conversation.id == Inbound.conversation_id)
@@ -425,7 +449,8 @@ def _mark_done() -> Executable:
 
 def _end_message() -> Update:
     message = update(Inbound).where(Inbound.id == bindparam("of_inbound"))
-    return message.values(done_at=bindparam("at"), text=bindparam("masked"), error_code=bindparam("code"))
+    written: dict[str, Any] = {"text": bindparam("masked"), "error_code": bindparam("code")}
+    return message.values(done_at=bindparam("at"), decision=bindparam("decided"), topic=bindparam("about"), **written)
 
 
 @lru_cache(maxsize=1)

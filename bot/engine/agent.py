@@ -117,6 +117,7 @@ class Engine:
             destination=str(tracker.get_slot("destination") or ""),
             choices=tuple(parsed["decision"]["topics"]) if decision == "choices" else (),
             ranking=tuple((row["name"], row["confidence"]) for row in parsed.get("intent_ranking", ())),
+            is_miss=intent in (DEFAULT_NLU_FALLBACK_INTENT_NAME, "out_of_scope"),
         )
 
     def _decision(self, intent: str, parsed: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ from bot.gateway.limits import Allowance, BodyLimit, SecurityHeaders
 from bot.gateway.overdue import OverdueLoop
 from bot.gateway.polling import poll_channel
 from bot.gateway.pulling import PullRoutes
+from bot.gateway.purging import PurgeLoop
 from bot.gateway.sending import SendingLoop
 from bot.gateway.storing import InboxWriter
 from bot.gateway.webhooks import Webhook
@@ -50,6 +51,7 @@ def build_app(
     clock: Callable[[], datetime],
     checks: Sequence[ReadyCheck] = (),
     overdue: OverdueLoop | None = None,
+    purging: PurgeLoop | None = None,
 ) -> Starlette:
     """Return the gateway as an ASGI application.
 
@@ -61,6 +63,7 @@ def build_app(
         clock: returns the present time, aware UTC.
         checks: what else must be in order before we are ready, for example a provider's templates.
         overdue: answers messages that no worker takes; None leaves them waiting.
+        purging: deletes what is past its time; None leaves that to `ruta privacy purge`.
     """
     pulled = {name: channel for name, channel in channels.items() if isinstance(channel, PullChannel)}
     pushed = {name: channel for name, channel in channels.items() if name not in pulled}
@@ -75,6 +78,7 @@ def build_app(
         "feed": hub.run,
         "changes": changes.run,
         **({"overdue": overdue.run} if overdue else {}),
+        **({"purging": purging.run} if purging else {}),
         **{f"polling_{name}": partial(poll_channel, channel, inbox) for name, channel in pushed.items()},
     }
     health = Health([*_own_checks(database, sending), *checks])

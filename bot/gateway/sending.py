@@ -140,15 +140,16 @@ class SendingLoop:
         render = lane.channel.fallback if sending.is_fallback else lane.channel.render_outbound
         requests = render(sending.message)
         if sending.parts_sent >= len(requests):
-            await self._in_thread(partial(self._outbox.finish, sending.outbound_id))
+            await self._in_thread(partial(self._outbox.finish, sending.outbound_id, ends_contact=sending.ends_contact))
             self._tell_sent(sending)
             return
         for position, request in enumerate(requests[sending.parts_sent :], start=sending.parts_sent + 1):
             await lane.limiter.acquire()
             _check_open(lane)
             provider_id = await lane.channel.send(sending.address, request)
-            is_last = position == len(requests)
-            await self._in_thread(partial(self._outbox.part_sent, sending.outbound_id, provider_id, is_last=is_last))
+            ends = {"is_last": position == len(requests), "ends_contact": sending.ends_contact}
+            if not await self._in_thread(partial(self._outbox.part_sent, sending.outbound_id, provider_id, **ends)):
+                return
         self._tell_sent(sending)
 
     def _tell_sent(self, sending: Sending) -> None:
@@ -208,7 +209,7 @@ def _check_may_send(sending: Sending, limits: ChannelLimits, now: datetime) -> N
     Raises:
         SendFailed: with the reason, which staff see.
     """
-    if sending.stopped_reason:
+    if sending.stopped_reason and not sending.message.is_last_word:
         known = {failure.value for failure in SendFailure if failure.ends_contact}
         reason = sending.stopped_reason if sending.stopped_reason in known else SendFailure.OPTED_OUT.value
         raise SendFailed(SendFailure(reason), "not_sent")

@@ -14,11 +14,13 @@ from starlette.applications import Starlette
 from bot.conversations.feed import Feed
 from bot.conversations.inbox import Inbox
 from bot.conversations.outbox import Outbox
+from bot.conversations.retention import Retention
 from bot.conversations.stand_in import StandIn
 from bot.conversations.turns import Turns
 from bot.gateway.app import build_app
 from bot.gateway.health import ReadyCheck
 from bot.gateway.overdue import OverdueLoop
+from bot.gateway.purging import PurgeLoop
 from bot.settings import Settings
 from bot.storage.session import Database
 from bot.storage.vault import Vault
@@ -75,6 +77,7 @@ def serve(
     clock: Callable[[], datetime],
     on_ready: Callable[[], None],
     build_stand_in: Callable[[], StandIn],
+    retention: Retention,
     checks: Sequence[ReadyCheck] = (),
 ) -> None:
     """Serve until SIGINT or SIGTERM.
@@ -84,6 +87,7 @@ def serve(
         clock: returns the present time, aware UTC.
         on_ready: called once, when the gateway takes calls.
         build_stand_in: makes what answers while no worker does; called when it is needed first.
+        retention: deletes every hour what is past its time.
         checks: what else must be in order before `/readyz` says that we are ready.
     """
     app = build_app(
@@ -96,5 +100,6 @@ def serve(
         clock=clock,
         checks=checks,
         overdue=OverdueLoop(Turns(database, vault, Outbox(database, vault, clock), "gateway", clock), build_stand_in),
+        purging=PurgeLoop(retention),
     )
     GatewayServer(app, settings.host, settings.port, on_ready).run()

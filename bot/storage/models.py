@@ -62,6 +62,7 @@ class Contact(Base):
     created_at: Mapped[datetime]
     last_inbound_at: Mapped[datetime]
     stopped_reason: Mapped[str] = mapped_column(String(30), default="")
+    opted_out_at: Mapped[datetime | None]
 
 
 class Conversation(Base):
@@ -79,9 +80,10 @@ class Conversation(Base):
 
 
 class Inbound(Base):
-    """A message that a contact sent: waiting → done, or dead → closed.
+    """A message that a contact sent. `body_encrypted` is emptied once it is done or closed; `text` is masked.
 
-    `body_encrypted` is emptied once it is done or closed; `text` is masked.
+    `state` goes waiting → done, or dead → closed when it was given up; expired once retention has emptied it. `decision` and
+    `topic` say what was decided, without a word of the contact.
     """
 
     __tablename__ = "inbound_message"
@@ -90,6 +92,7 @@ class Inbound(Base):
         Index("ix_inbound_message_conversation_state", "conversation_id", "state", "id"),
         # Few rows, looked for at every scrape and health check among all that were ever stored.
         Index("ix_inbound_message_dead", "state", sqlite_where=text("state = 'dead'"), postgresql_where=text("state = 'dead'")),
+        Index("ix_inbound_message_received_at", "received_at"),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
@@ -102,6 +105,8 @@ class Inbound(Base):
     state: Mapped[str] = mapped_column(String(10), default="waiting")
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     error_code: Mapped[str] = mapped_column(String(60), default="")
+    decision: Mapped[str] = mapped_column(String(20), default="", server_default="")
+    topic: Mapped[str] = mapped_column(String(60), default="", server_default="")
     received_at: Mapped[datetime]
     done_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
@@ -114,6 +119,9 @@ class Outbound(Base):
     __table_args__ = (
         Index("ix_outbound_message_state", "state", "due_at"),
         Index("ix_outbound_message_conversation", "conversation_id", "id"),
+        Index("ix_outbound_message_created_at", "created_at"),
+        # Deleting a message looks for its replies; without this each one would read the whole table.
+        Index("ix_outbound_message_inbound", "inbound_id"),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
@@ -158,7 +166,7 @@ class QuickReplyToken(Base):
     position: Mapped[int] = mapped_column(Integer)
     title: Mapped[str] = mapped_column(String(200))
     payload: Mapped[str] = mapped_column(Text)
-    expires_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class ChannelCursor(Base):
@@ -168,3 +176,46 @@ class ChannelCursor(Base):
 
     channel: Mapped[str] = mapped_column(String(20), primary_key=True)
     cursor: Mapped[str] = mapped_column(String(64))
+
+
+class Consent(Base):
+    """A permission that a contact gave for one purpose, in one version of its wording. Kept after it was withdrawn, as proof."""
+
+    __tablename__ = "consent"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), index=True)
+    purpose: Mapped[str] = mapped_column(String(40))
+    version: Mapped[str] = mapped_column(String(20))
+    given_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+
+
+class UnansweredQuestion(Base):
+    """A question that got no certain answer, for staff: masked, and without the person once the contact is gone.
+
+    `person_hash` counts people without naming them; it comes from the contact's random id and ends with it. `guesses` is JSON:
+    topics with their probabilities.
+    """
+
+    __tablename__ = "unanswered_question"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    contact_id: Mapped[str | None] = mapped_column(ForeignKey("contact.id", ondelete="SET NULL"), index=True)
+    person_hash: Mapped[str] = mapped_column(String(64))
+    masked_text: Mapped[str] = mapped_column(Text)
+    locale: Mapped[str] = mapped_column(String(8))
+    decision: Mapped[str] = mapped_column(String(20))
+    guesses: Mapped[str] = mapped_column(Text)
+    asked_at: Mapped[datetime] = mapped_column(index=True)
+    state: Mapped[str] = mapped_column(String(20), default="open")
+    handled_at: Mapped[datetime | None]
+
+
+class ErasureReceipt(Base):
+    """Proof that an erasure was done: a code that only the person has, hashed, and when. Nothing leads to the person."""
+
+    __tablename__ = "erasure_receipt"
+
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)

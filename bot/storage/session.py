@@ -71,6 +71,8 @@ def _set_up_sqlite(connection: sqlite3.Connection, record: Any) -> None:
     # FULL, not NORMAL: an acknowledged message must also outlive a power cut.
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+    # What is deleted is overwritten in the file, not only marked as free.
+    connection.execute("PRAGMA secure_delete=ON")
 
 
 def _begin_immediate(connection: Connection) -> None:

@@ -72,4 +72,8 @@ class Vault:
 
     def address_hash(self, channel: str, address: str) -> str:
         """Return the hex hash by which a contact is found."""
-        return hmac.new(self._hash_key, f"{channel}\0{address}".encode(), hashlib.sha256).hexdigest()
+        return self.keyed_hash(channel, address)
+
+    def keyed_hash(self, purpose: str, value: str) -> str:
+        """Return the hex hash of a value, which nobody can repeat without our key; each purpose has hashes of its own."""
+        return hmac.new(self._hash_key, f"{purpose}\0{value}".encode(), hashlib.sha256).hexdigest()

@@ -17,6 +17,7 @@ from bot.conversations.turns import LEASE_SECONDS, Turn, TurnResult, Turns
 from bot.errors import LeaseLost, SendFailed, SendFailure, SettingsError
 from bot.messages import ContactLeft, DeliveryState, DeliveryStatus, OutboundMessage, QuickReply
 from bot.storage.models import Contact, Conversation, Inbound, Outbound
+from bot.storage.upgrade import downgrade_database, upgrade_database
 from bot.storage.vault import Vault
 from tests.support.builders import System, make_inbound
 
@@ -26,6 +27,17 @@ ALL = {"webchat", "whatsapp"}
 def _outbound(system: System) -> list[Outbound]:
     with system.database.transaction() as session:
         return list(session.scalars(select(Outbound).order_by(Outbound.id)))
+
+
+def test_a_conversation_outlives_a_migration(system: System) -> None:
+    """What waits while the tables are brought to this release's form is answered afterwards."""
+    system.inbox.store([make_inbound("primero")])
+    system.answer(OutboundMessage("elija", (QuickReply("Uno", "/one"),)))
+    system.inbox.store([make_inbound("segundo")])
+    downgrade_database(system.database, "0001")
+    upgrade_database(system.database)
+    assert system.answer(OutboundMessage("2")).text == "segundo"
+    assert len(_outbound(system)) == 2
 
 
 def test_store_drops_a_repeat_when_the_provider_delivers_twice(system: System) -> None:

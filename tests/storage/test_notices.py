@@ -66,7 +66,7 @@ class _Fake:
 
 def _worker(system: System, notices: Notices | None) -> Worker:
     calm: Any = SimpleNamespace(match=lambda text: None, text=lambda *_: "")
-    parts: dict[str, Any] = {"replies": calm, "texts": calm, "urgent": calm, "limits": {}, "ordinals": None}
+    parts: dict[str, Any] = {"replies": calm, "texts": calm, "urgent": calm, "limits": {}, "ordinals": None, "privacy": calm}
     worker = Worker(WorkerParts(turns=system.turns(), engine=_Fake(), notices=notices, **parts))
     worker.decide = lambda turn: _Fake().answer_turn(turn, "", None)  # type: ignore[method-assign, assignment]
     return worker

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -20,11 +21,12 @@ from sqlalchemy import update
 from typer.testing import CliRunner
 
 from bot import cli
+from bot.conversations.erasure import code_hash
 from bot.conversations.failures import FailureUnknown
 from bot.conversations.inbox import Inbox
 from bot.errors import RutaError, SettingsError
 from bot.settings import PREFIX
-from bot.storage.models import Conversation, Inbound
+from bot.storage.models import Conversation, ErasureReceipt, Inbound
 from bot.storage.revision import HEAD
 from bot.wiring import open_app, utc_now
 from tests.support.builders import make_inbound
@@ -126,6 +128,44 @@ def test_doctor_says_what_is_wrong_by_its_exit_code(tmp_path: Path) -> None:
     assert {"database_not_current", "content_fresh"} <= {finding["code"] for finding in json.loads(said)}
 
 
+def test_privacy_report_tells_a_monitor_what_a_purge_mends(tmp_path: Path) -> None:
+    """Overdue data shows with exit code 1 and without a word of it; a dry run changes nothing; after a purge all is well."""
+    os.environ.update(RUTA_MODE="development", RUTA_DATABASE_URL=f"sqlite:///{tmp_path}/ruta.db")
+    assert _run("db", "upgrade")[0] == 0
+    opened = open_app(ROOT)
+    Inbox(opened.database, opened.vault, utc_now).store([make_inbound("un secreto")])
+    assert _run("privacy", "report")[0] == 0
+    with opened.database.transaction() as session:
+        session.execute(update(Inbound).values(state="done", text="un secreto", received_at=utc_now() - timedelta(days=40)))
+    code, said = _run("privacy", "report", "--json")
+    report = {one["kind"]: one for one in json.loads(said)}
+    assert code == 1
+    assert (report["messages_text"]["kept"], report["messages_text"]["overdue"], report["contacts"]["overdue"]) == (1, 1, 0)
+    assert "secreto" not in said
+    assert "messages_text 1\n" in _run("privacy", "purge", "--dry-run")[1]
+    assert _run("privacy", "report")[0] == 1
+    assert "messages_text 1\n" in _run("privacy", "purge")[1]
+    assert _run("privacy", "report")[0] == 0
+
+
+def test_privacy_statistics_and_receipt_need_what_they_ask_for(tmp_path: Path) -> None:
+    """Figures for days only, and a receipt only for a code that was given."""
+    os.environ.update(RUTA_MODE="development", RUTA_DATABASE_URL=f"sqlite:///{tmp_path}/ruta.db")
+    assert _run("db", "upgrade")[0] == 0
+    opened = open_app(ROOT)
+    Inbox(opened.database, opened.vault, utc_now).store([make_inbound(address=f"c{number}") for number in range(11)])
+    today = utc_now().date().isoformat()
+    code, said = _run("privacy", "statistics", "--since", today, "--until", today)
+    assert (code, said) == (0, "people\t-\t11\nlocale\tes\t11\nchannel\twebchat\t11\n")
+    for since, until in (("yesterday", today), (today, "2020-01-01")):
+        with pytest.raises(RutaError, match="--since"):
+            _run("privacy", "statistics", "--since", since, "--until", until)
+    assert _run("privacy", "receipt", "K7M2-9QXD-4TBH") == (1, "unknown\n")
+    with opened.database.transaction() as session:
+        session.add(ErasureReceipt(code_hash=code_hash(opened.vault, "K7M2-9QXD-4TBH"), at=utc_now()))
+    assert _run("privacy", "receipt", "k7m2 9qxd 4tbh")[0] == 0
+
+
 def test_keys_prints_two_lines_for_the_env_file() -> None:
     """What is printed can be copied as it is: two different real keys."""
     code, said = _run("keys")
@@ -188,7 +228,7 @@ def test_db_upgrade_may_be_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """Copy what `ruta check` reads."""
-    for name in ("bot", "channels", "content", "locales", "intents/domain"):
+    for name in ("bot", "channels", "content", "locales", "intents/domain", "intents/urgent", "intents/vocabulary"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "babel.cfg", tmp_path)
     return tmp_path

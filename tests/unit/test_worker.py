@@ -13,8 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from bot.conversations.commands import Command
+from bot.conversations.my_data import MyDataReader
 from bot.conversations.paging import MORE
+from bot.conversations.privacy import PrivacyDesk
 from bot.conversations.replies import Replies
+from bot.conversations.retention import RetentionLimits
 from bot.conversations.turns import LEASE_SECONDS, Turn, TurnResult
 from bot.conversations.urgent import UrgentPhrases
 from bot.errors import EngineError
@@ -97,6 +100,9 @@ def desk(system: System) -> Desk:
         replies=_replies(),
         texts=TEXTS,
         urgent=_urgent(),
+        privacy=PrivacyDesk.open(
+            ROOT / "intents", MyDataReader(system.database, RetentionLimits()), system.vault, TEXTS, _replies()
+        ),
         limits=limits,
         ordinals=ROOT / "intents" / "vocabulary" / "ordinals.yml",
         engine_seconds=0.2,

@@ -1,0 +1,50 @@
+"""What a turn changes beside its replies, stored in its own transaction: stop, begin again, erase, void old buttons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from bot.conversations.commands import payload
+from bot.conversations.opt_out import resume_contact, stop_contact
+from bot.storage.models import QuickReplyToken
+
+ERASE_YES = payload("erase_confirmed")
+ERASE_NO = payload("erase_refused")
+"""What the two buttons under "shall I erase it all?" mean; only tokens that we made carry them."""
+
+
+class EffectKind(str, Enum):
+    """What is to be done."""
+
+    STOP = "stop"
+    RESUME = "resume"
+    ERASE = "erase"
+    VOID_ERASURE = "void_erasure"
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One change.
+
+    Attributes:
+        receipt_hash: what is kept of the receipt's code, for `ERASE`.
+    """
+
+    kind: EffectKind
+    receipt_hash: str = ""
+
+
+def apply_effect(session: Session, effect: Effect, contact_id: str, conversation_id: str, now: datetime) -> None:
+    """Apply an effect other than `ERASE`, which takes the place of the whole turn, before the turn's replies are queued."""
+    if effect.kind is EffectKind.STOP:
+        stop_contact(session, contact_id, now)
+    elif effect.kind is EffectKind.RESUME:
+        resume_contact(session, contact_id)
+    elif effect.kind is EffectKind.VOID_ERASURE:
+        buttons = (QuickReplyToken.conversation_id == conversation_id, QuickReplyToken.payload.in_((ERASE_YES, ERASE_NO)))
+        session.connection().execute(delete(QuickReplyToken).where(*buttons))

@@ -1,0 +1,93 @@
+"""What is kept of one contact, counted and dated from the database, for the person and for nobody else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, func, select
+
+from bot.conversations.consent import GivenConsent, list_consents
+from bot.conversations.retention import EMPTY_BODY, RetentionLimits
+from bot.storage.models import Contact, Conversation, Inbound, Outbound, UnansweredQuestion
+from bot.storage.session import Database
+
+
+@dataclass(frozen=True)
+class Span:
+    """Rows of one kind.
+
+    Attributes:
+        count: how many.
+        first_at: the time of the oldest, aware UTC; None when there are none.
+        until: when the newest will have been deleted if nothing comes after it.
+    """
+
+    count: int = 0
+    first_at: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class MyData:
+    """What is kept of a contact.
+
+    Attributes:
+        since: when they wrote first.
+        until: when the last of it goes, if they do not write again.
+        messages: their texts, masked.
+        replies: our replies.
+        questions: questions that got no certain answer.
+        opted_out_at: when they asked us to stop; None when they did not, or took it back.
+    """
+
+    since: datetime
+    until: datetime
+    locale: str
+    messages: Span
+    replies: Span
+    questions: Span
+    consents: tuple[GivenConsent, ...]
+    opted_out_at: datetime | None
+
+
+class MyDataReader:
+    """Reads what is kept of a contact."""
+
+    def __init__(self, database: Database, limits: RetentionLimits) -> None:
+        self._database = database
+        self.limits = limits
+
+    def read(self, contact_id: str) -> MyData | None:
+        """Return what is kept; None when there is no such contact."""
+        with self._database.reading() as session:
+            contact = session.get(Contact, contact_id)
+            if contact is None:
+                return None
+            of_contact = select(Conversation.id).where(Conversation.contact_id == contact_id).scalar_subquery()
+            texts = (Inbound.conversation_id == of_contact, (Inbound.text != "") | Inbound.body_encrypted.is_not(None))
+            replies = (Outbound.conversation_id == of_contact, Outbound.body != EMPTY_BODY)
+            asked = (UnansweredQuestion.contact_id == contact_id,)
+            received, sent, at = Inbound.received_at, Outbound.created_at, UnansweredQuestion.asked_at
+            spans = [
+                (select(func.count(), func.min(received), func.max(received)).where(*texts), self.limits.text_days),
+                (select(func.count(), func.min(sent), func.max(sent)).where(*replies), self.limits.text_days),
+                (select(func.count(), func.min(at), func.max(at)).where(*asked), self.limits.question_days),
+            ]
+            messages, answers, questions = (_span(session.execute(query).one(), days) for query, days in spans)
+            return MyData(
+                since=contact.created_at,
+                until=contact.last_inbound_at + timedelta(days=self.limits.contact_days),
+                locale=contact.locale,
+                messages=messages,
+                replies=answers,
+                questions=questions,
+                consents=tuple(list_consents(session, contact_id)),
+                opted_out_at=contact.opted_out_at,
+            )
+
+
+def _span(row: Row[Any], days: int) -> Span:
+    count, first_at, last_at = row
+    return Span(count, first_at, last_at + timedelta(days=days)) if count else Span()
