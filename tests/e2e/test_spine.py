@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -67,11 +70,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def _set_up_templates(programs: Programs) -> None:
-    import subprocess
-    import sys
-
     command = [sys.executable, "-m", "bot.cli", "whatsapp", "setup"]
     subprocess.run(command, env=programs.environment, check=True, capture_output=True)
+
+
+def _receipt(programs: Programs, code: str) -> str:
+    """Return what staff read when they confirm an erasure."""
+    command = [sys.executable, "-m", "bot.cli", "privacy", "receipt", code]
+    return subprocess.run(command, env=programs.environment, check=True, capture_output=True, text=True).stdout
 
 
 @pytest.mark.parametrize("channel", ["whatsapp", "telegram"])
@@ -166,6 +172,28 @@ async def test_the_gateway_alone_answers_an_emergency(world: World) -> None:
     world.programs.start("worker")
     await contact.hears("911", "Fuente:")
     await other.hears("certificado", "Revisado el")
+
+
+@pytest.mark.parametrize("channel", ["whatsapp", "telegram"])
+async def test_a_person_sees_stops_and_deletes(world: World, channel: str) -> None:
+    """Who reads this, what is kept, stop, an answer all the same, and everything deleted with a code that staff can confirm."""
+    contact = world.contact(channel, 9)
+    await contact.says("quién lee lo que escribo aquí")
+    await contact.hears("No denuncio a nadie", "Twilio" if channel == "whatsapp" else "Telegram guarda", "borrar mis datos")
+    await contact.says("mis datos")
+    await contact.hears("Lo que guardo de usted", "Mensajes suyos: 2")
+    await contact.says("BAJA")
+    await contact.hears("no le escribiré más")
+    await contact.says("mi hermana esta desaparecida desde la selva")
+    await contact.hears("911", "Fuente:")
+    await contact.says("borrar mis datos")
+    await contact.hears("No se puede recuperar")
+    await contact.taps("Sí, borrar todo")
+    said = await contact.hears("Borré todo")
+    code = re.findall(r"[A-Z2-9]{4}-[A-Z2-9]{4}-[A-Z2-9]{4}", said)[-1]
+    assert _receipt(world.programs, code).startswith("erased 20")
+    await contact.says("mis datos")
+    await contact.hears("Mensajes suyos: 1")
 
 
 async def test_logs_hold_no_text_and_no_address(world: World) -> None:
