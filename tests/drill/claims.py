@@ -1,0 +1,186 @@
+"""What the drill claims, each checked on the evidence: a name, a figure, and whether it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bot.gateway.sending import PARALLEL
+from tests.drill.evidence import Conversation, Evidence, Inbound
+from tests.drill.faults import Outcome
+from tests.drill.plan import BOTH_WORKERS, DISK_FULL, EVERYTHING, GATEWAY, PAUSE, POSTGRES, WORKER_1, WORKER_2, Plan
+from tests.drill.providers import TROUBLE, Ledger
+from tests.drill.senders import Post
+
+RECOVERY_SECONDS = 10.0
+"""How soon the system must go on after a fault."""
+LOADING_SECONDS = 30.0
+"""How soon when no worker is left: loading the engine takes 5 to 7 s on an idle machine, and the gateway stands in after 20 s."""
+TURNS_KEPT = 3
+"""How many turns the engine remembers."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One row of the table."""
+
+    name: str
+    figure: str
+    holds: bool
+
+
+@dataclass(frozen=True)
+class Drill:
+    """A drill that is over."""
+
+    plan: Plan
+    post: Post
+    ledger: Ledger
+    outcomes: Sequence[Outcome]
+    evidence: Evidence
+    abandoned_turns: int
+    drained: float
+
+
+def check_claims(drill: Drill) -> Iterator[Claim]:
+    """Check everything, in the order of the table."""
+    yield from _nothing_lost(drill)
+    yield from _exactly_once(drill)
+    yield _order(drill)
+    yield _repeats(drill)
+    yield from _recovery(drill)
+    if drill.plan.faults:
+        yield from _faults_were_real(drill)
+    stuck = drill.evidence.stuck
+    yield Claim(
+        "nothing is stuck at the end",
+        _listed(stuck) + f"; settled {drill.drained:.0f} s after the last call",
+        not any(stuck.values()),
+    )
+
+
+def _nothing_lost(drill: Drill) -> Iterator[Claim]:
+    stored = {message.key: message for message in drill.evidence.inbound}
+    acknowledged = drill.post.acknowledged
+    lost = [key for key in acknowledged if key not in stored]
+    yield Claim("every acknowledged message is stored", f"{len(acknowledged)} acknowledged, {len(lost)} lost", not lost)
+    unanswered = [
+        key for key in acknowledged if key in stored and not _is_answered(stored[key]) and not _is_visibly_failed(stored[key])
+    ]
+    failed = sum(_is_visibly_failed(message) for message in stored.values())
+    figure = f"{sum(map(_is_answered, stored.values()))} at the provider, {failed} refused by it and shown as failed, {len(unanswered)} neither"
+    yield Claim("every acknowledged message is answered", figure, bool(acknowledged) and not unanswered)
+    wrong = [message for message in stored.values() if message.letter and _is_answered(message) and not _is_marked(message)]
+    yield Claim("each answer is the one to its question", f"{len(wrong)} others", not wrong)
+
+
+def _is_answered(message: Inbound) -> bool:
+    return any(reply.has_arrived for reply in message.replies if not reply.is_stand_in)
+
+
+def _is_visibly_failed(message: Inbound) -> bool:
+    return not _is_answered(message) and any(reply.state == "failed" and reply.failure_code for reply in message.replies)
+
+
+def _is_marked(message: Inbound) -> bool:
+    texts = [part.text for reply in message.replies if not reply.is_stand_in for part in reply.taken]
+    return message.letter is not None and any(message.letter.mark in text for text in texts)
+
+
+def _exactly_once(drill: Drill) -> Iterator[Claim]:
+    messages = list(drill.evidence.inbound)
+    dead = [message for message in messages if message.state != "done"]
+    twice = [message for message in messages if message.endings != 1]
+    yield Claim(
+        "each stored message is done, in one committed turn",
+        f"{len(messages)} stored, {len(dead)} not done, {len(twice)} not exactly once",
+        bool(messages) and not dead and not twice,
+    )
+    replies = [sum(not reply.is_stand_in for reply in message.replies) for message in messages]
+    yield Claim(
+        "each message has one reply of the engine", f"{sum(replies)} replies to {len(messages)} messages", set(replies) == {1}
+    )
+    states = [conversation for conversation in drill.evidence.conversations if not _remembers(conversation)]
+    yield Claim(
+        "the engine remembers each turn once and in order",
+        f"{sum(one.memories for one in drill.evidence.conversations)} states written, {len(states)} conversations wrong",
+        not states,
+    )
+
+
+def _remembers(conversation: Conversation) -> bool:
+    asked = [message.letter.topic for message in conversation.inbound if message.letter]
+    return conversation.memories == len(asked) and conversation.topics == asked[-TURNS_KEPT:]
+
+
+def _order(drill: Drill) -> Claim:
+    arrived = [one for one in drill.evidence.conversations if not _arrived_in_order(one, drill.post)]
+    answered = [one for one in drill.evidence.conversations if not _answered_in_order(one)]
+    pairs = sum(max(0, len(one.inbound) - 1) for one in drill.evidence.conversations)
+    figure = f"{pairs} pairs; out of order: {len(arrived)} conversations as stored, {len(answered)} at the provider"
+    return Claim("order is kept in each conversation", figure, pairs > 0 and not arrived and not answered)
+
+
+def _arrived_in_order(conversation: Conversation, post: Post) -> bool:
+    moments = [post.acknowledged[message.key] for message in conversation.inbound if message.key in post.acknowledged]
+    return moments == sorted(moments)
+
+
+def _answered_in_order(conversation: Conversation) -> bool:
+    """Read the provider's list alone: the marks of the answers, without immediate repeats, are those of the questions."""
+    marks = [message.letter.mark for message in conversation.inbound if message.letter and _is_answered(message)]
+    shown = [next((mark for mark in marks if mark in one.text), "") for one in conversation.shown]
+    seen = [mark for mark in shown if mark]
+    return [mark for number, mark in enumerate(seen) if not number or mark != seen[number - 1]] == marks
+
+
+def _repeats(drill: Drill) -> Claim:
+    known = sum(len(reply.taken) for message in drill.evidence.inbound for reply in message.replies)
+    repeats = len(drill.ledger.accepted) - known
+    kills = sum(outcome.fault.kind in (GATEWAY, EVERYTHING) for outcome in drill.outcomes)
+    figure = f"{len(drill.ledger.accepted)} accepted, {repeats} repeated; {kills} gateway kills x {PARALLEL} sends allow {kills * PARALLEL}"
+    return Claim("only sends in flight at a gateway's kill are repeated", figure, 0 <= repeats <= kills * PARALLEL)
+
+
+def _recovery(drill: Drill) -> Iterator[Claim]:
+    kinds = ((GATEWAY,), (POSTGRES,), (WORKER_1, WORKER_2), (DISK_FULL,), (PAUSE,), (BOTH_WORKERS,), (EVERYTHING,))
+    for names in kinds:
+        found = [outcome for outcome in drill.outcomes if outcome.fault.kind in names]
+        if not found:
+            continue
+        limit = LOADING_SECONDS if names[0] in (BOTH_WORKERS, EVERYTHING) else RECOVERY_SECONDS
+        times = [max(one.acknowledged or _NEVER, one.answered or _NEVER) for one in found]
+        worst = f"{_seconds([one.acknowledged for one in found])} to the next 2xx, {_seconds([one.answered for one in found])} to the next reply"
+        name = "a worker" if names[0] == WORKER_1 else names[0]
+        figure = f"{len(found)} x, from {found[0].from_what}: at most {worst}"
+        yield Claim(f"it goes on within {limit:.0f} s: {name}", figure, max(times) < limit)
+
+
+_NEVER = float("inf")
+
+
+def _seconds(values: Sequence[float | None]) -> str:
+    return "never" if None in values else f"{max(value for value in values if value is not None):.1f} s"
+
+
+def _faults_were_real(drill: Drill) -> Iterator[Claim]:
+    broken = {outcome.fault.kind for outcome in drill.outcomes}
+    yield Claim(
+        "everything planned was broken", f"{len(drill.outcomes)} faults of {len(broken)} kinds", broken == drill.plan.kinds
+    )
+    trouble = drill.ledger.trouble
+    yield Claim("the providers made trouble", _listed(trouble), len(trouble) >= len(TROUBLE) - 1)
+    for outcome in drill.outcomes:
+        if outcome.fault.kind == DISK_FULL:
+            yield Claim(
+                "the disk was full",
+                f"{outcome.fault.down_seconds:.0f} s; {'; '.join(outcome.notes)}",
+                "refused 0 times" not in outcome.notes,
+            )
+        if outcome.fault.kind == PAUSE:
+            figure = f"{drill.plan.pause_seconds:.0f} s, {'; '.join(outcome.notes)}; {drill.abandoned_turns} late turns refused"
+            yield Claim("a worker slept beyond its lease", figure, "was idle" not in outcome.notes)
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in counts.items()) or "none"
