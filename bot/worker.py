@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 
 from bot.conversations.choices import chosen_payload, tapped_payload
 from bot.conversations.commands import Command, read_command
@@ -90,6 +90,8 @@ class Worker:
             return await self.run_once()
         except DBAPIError as error:
             logger.error("database_failed code=%s", type(error.orig).__name__)
+        except LeaseLost:
+            logger.warning("turn_abandoned code=lease_lost")
         except SettingsError as error:  # One row that no key opens must not stop the others, which now go first.
             logger.error("message_unreadable code=%s", error.code)
         await asyncio.sleep(DATABASE_PAUSE_SECONDS)
@@ -103,11 +105,27 @@ class Worker:
         result, is_dead = await self._result(turn)
         if turn.is_stood_in:
             result = replace(result, replies=[])
-        try:
-            self._parts.turns.commit(turn, self._page(result, turn), is_dead=is_dead)
-        except LeaseLost:
-            logger.warning("turn_abandoned code=lease_lost inbound=%s", turn.inbound_id)
+        await self._commit(turn, self._page(result, turn), is_dead)
         return True
+
+    async def _commit(self, turn: Turn, result: TurnResult, is_dead: bool) -> None:
+        """Commit, again and again while the database is away: nobody else may take the conversation until our lease ends."""
+        has_failed = False
+        while True:
+            try:
+                self._parts.turns.commit(turn, result, is_dead=is_dead)
+                return
+            except LeaseLost:
+                logger.warning("turn_abandoned code=lease_lost inbound=%s", turn.inbound_id)
+                if has_failed:  # Then the database was at fault, or our commit had gone through and only its answer was lost.
+                    self._parts.turns.excuse(turn)
+                return
+            except (OperationalError, InterfaceError, InternalError) as error:
+                if self._stop.is_set():
+                    raise
+                has_failed = True
+                logger.error("database_failed code=%s", type(error.orig).__name__)
+                await asyncio.sleep(DATABASE_PAUSE_SECONDS)
 
     async def _result(self, turn: Turn) -> tuple[TurnResult, bool]:
         """Decide a turn; whatever goes wrong, the person gets a sentence and the message is kept for staff."""

@@ -110,7 +110,7 @@ class Turns:
     """Claims conversations and commits turns.
 
     Args:
-        owner: the worker's own id.
+        owner: the worker's own id, which no other worker has or had: a lease is told by it.
         clock: returns the present time, aware UTC.
     """
 
@@ -125,7 +125,7 @@ class Turns:
         """Take the conversation that has waited longest and return its first waiting message; None when none waits."""
         now = self._clock()
         with self._database.reading() as session:  # An idle worker must not take the one write lock of SQLite.
-            if session.execute(_any_waiting(), {"now": now}).first() is None:
+            if session.execute(_any_waiting(), {"now": now, "owner": self._owner}).first() is None:
                 return None
         lease = {"now": now, "owner": self._owner, "until": now + timedelta(seconds=LEASE_SECONDS)}
         with self._database.transaction() as session:
@@ -177,6 +177,11 @@ class Turns:
                 self._outbox.enqueue(session, turn.conversation_id, turn.channel, reply, turn.inbound_id)
             # Last, and a statement of its own: on PostgreSQL it must see what came in while we waited for the row's lock.
             connection.execute(_wait_for_next(), {"of_conversation": turn.conversation_id})
+
+    def excuse(self, turn: Turn) -> None:
+        """Do not count a try that failed by no fault of the message: a database that is away makes no dead letters."""
+        with self._database.transaction() as session:
+            session.connection().execute(_uncount_attempt(), {"of_inbound": turn.inbound_id})
 
     def overdue(self, seconds: float, most: int) -> list[int]:
         """Return the messages that no worker has taken for a while, without any reply yet, the oldest first; none is claimed."""
@@ -293,13 +298,19 @@ def _is_free() -> tuple[ColumnElement[bool], ...]:
     return Conversation.waiting_since.is_not(None), no_lease
 
 
+def _is_free_or_mine() -> tuple[ColumnElement[bool], ...]:
+    """Tell what a worker may take: it has one turn at a time, so a lease of its own is left over from a failed claim."""
+    is_waiting, no_lease = _is_free()
+    return is_waiting, or_(no_lease, Conversation.lease_owner == bindparam("owner"))
+
+
 def _of_conversation() -> ColumnElement[bool]:
     return Conversation.id == bindparam("of_conversation")
 
 
 @lru_cache(maxsize=1)
 def _any_waiting() -> Executable:
-    return select(Conversation.id).where(*_is_free()).limit(1)
+    return select(Conversation.id).where(*_is_free_or_mine()).limit(1)
 
 
 def _without_reply() -> tuple[ColumnElement[bool], ...]:
@@ -326,7 +337,7 @@ def _still_unanswered() -> Executable:
 
 @lru_cache(maxsize=1)
 def _take_conversation() -> Executable:
-    longest = select(Conversation.id).where(*_is_free()).order_by(Conversation.waiting_since).limit(1)
+    longest = select(Conversation.id).where(*_is_free_or_mine()).order_by(Conversation.waiting_since).limit(1)
     taken = update(Conversation).where(Conversation.id == longest.with_for_update(skip_locked=True).scalar_subquery())
     return taken.values(lease_owner=bindparam("owner"), lease_until=bindparam("until")).returning(Conversation.id)
 
@@ -340,7 +351,8 @@ def _count_attempt() -> Executable:
 
 @lru_cache(maxsize=1)
 def _uncount_attempt() -> Executable:
-    return update(Inbound).where(Inbound.id == bindparam("of_inbound")).values(attempts=Inbound.attempts - 1)
+    tried = (Inbound.id == bindparam("of_inbound"), Inbound.attempts > 0)
+    return update(Inbound).where(*tried).values(attempts=Inbound.attempts - 1)
 
 
 @lru_cache(maxsize=1)

@@ -33,6 +33,9 @@ def _run(database: Database, revision: str, *, upwards: bool) -> tuple[str, str]
     before = _revision(database)
     config = _config()
     with database.engine.begin() as connection:
+        if connection.dialect.name == "postgresql":  # A large table may take longer than any statement in service.
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
         config.attributes["connection"] = connection
         (command.upgrade if upwards else command.downgrade)(config, revision)
     return before, _revision(database)
