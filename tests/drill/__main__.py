@@ -19,7 +19,7 @@ from tests.drill.claims import Claim, Drill, check_claims
 from tests.drill.evidence import count_stuck, gather
 from tests.drill.faults import Breaker
 from tests.drill.plan import DISK_FULL, Plan, long_plan, short_plan
-from tests.drill.senders import Post, make_contacts, write_all
+from tests.drill.senders import Post, make_contacts, write_all, write_until
 from tests.drill.world import World, open_world
 
 DRAIN_SECONDS = 300.0
@@ -31,11 +31,12 @@ console = Console(highlight=False, width=150)
 def main(
     seed: Annotated[int, typer.Option(help="Decides who writes what and when, and what is broken when.")] = 0,
     messages: Annotated[
-        int, typer.Option(min=20, max=5000, help="Messages; 0 seconds apart or more, as the seed has it.")
+        int, typer.Option(min=20, max=5000, help="Messages, at random moments; one more each second as a probe.")
     ] = 1000,
     conversations: Annotated[int, typer.Option(min=2, max=1000, help="Conversations, half on WhatsApp, half on Telegram.")] = 200,
     short: Annotated[bool, typer.Option("--short", help="About a minute: fewer faults and shortened leases.")] = False,
     faults: Annotated[bool, typer.Option(help="Without faults only the way of the messages is checked.")] = True,
+    within: Annotated[float, typer.Option(min=1, help="Seconds in which the system must go on; more on a busy machine.")] = 10,
     log: Annotated[Path | None, typer.Option(help="Keep the programs' log lines here.")] = None,
 ) -> None:
     """Kill gateway, workers and PostgreSQL, fill the disk, stop a worker, let providers fail; prove that nothing is lost.
@@ -51,12 +52,12 @@ def main(
     console.print(f"seed {seed}: {messages} messages in {conversations} conversations over {plan.seconds:.0f} s")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        claims = list(_run(plan, progress, log))
+        claims = list(_run(plan, progress, within, log))
     console.print(_table(claims, seed))
     raise typer.Exit(0 if all(claim.holds for claim in claims) else 1)
 
 
-def _run(plan: Plan, progress: Progress, log: Path | None) -> list[Claim]:
+def _run(plan: Plan, progress: Progress, within: float, log: Path | None) -> list[Claim]:
     starting = progress.add_task("start the programs", total=1)
     with open_world(plan) as world:
         progress.advance(starting)
@@ -64,14 +65,15 @@ def _run(plan: Plan, progress: Progress, log: Path | None) -> list[Claim]:
             console.print("[yellow]the disk is not filled: that needs root and the right to mount[/yellow]")
             plan = replace(plan, faults=tuple(pair for pair in plan.faults if pair[0] != DISK_FULL))
         try:
-            return list(check_claims(_drill(world, plan, progress)))
+            return list(check_claims(_drill(world, plan, progress), within))
         finally:
             if log is not None:
                 log.write_bytes(world.programs.log.read_bytes())
 
 
 def _drill(world: World, plan: Plan, progress: Progress) -> Drill:
-    contacts, post = make_contacts(plan, world.twilio), Post()
+    contacts, post = make_contacts(plan.letters, world.twilio), Post()
+    probes = make_contacts(plan.probes, world.twilio, first=plan.conversations)
     writing = progress.add_task("people write", total=plan.messages)
     breaking = progress.add_task("nothing is broken", total=len(plan.schedule))
 
@@ -83,14 +85,20 @@ def _drill(world: World, plan: Plan, progress: Progress) -> Drill:
         world.begin_trouble(plan.seed)
 
     async def run() -> None:
+        is_over = asyncio.Event()
         write = write_all(world.programs.url, contacts, post, lambda: progress.advance(writing))
-        await asyncio.gather(write, breaker.run(plan))
+        probe = asyncio.create_task(write_until(world.programs.url, probes, post, is_over))
+        try:
+            await asyncio.gather(write, breaker.run(plan))
+        finally:
+            is_over.set()
+        await probe
 
     asyncio.run(run())
     progress.update(breaking, description="settle")
     drained = _drain(world, progress, breaking)
     with world.postgres.connect() as connection:
-        evidence = gather(connection, contacts, world.ledger)
+        evidence = gather(connection, contacts + probes, world.ledger)
     abandoned = world.programs.log.read_text(errors="replace").count("turn_abandoned")
     return Drill(plan, post, world.ledger, breaker.outcomes, evidence, abandoned, drained)
 

@@ -18,6 +18,7 @@ PATIENCE_SECONDS = 120.0
 """How long recovery is waited for before it counts as never."""
 CATCHES = 400
 """Tries to stop a worker while it holds a conversation."""
+SETTLE_SECONDS = 0.3
 
 VICTIMS = {
     GATEWAY: (GATEWAY,),
@@ -132,7 +133,9 @@ class Breaker:
             for _ in range(CATCHES):
                 send(signal.SIGSTOP)
                 if self._holds(connection, pid):
-                    return True
+                    time.sleep(SETTLE_SECONDS)  # Its commit may have been on its way already.
+                    if self._holds(connection, pid):
+                        return True
                 send(signal.SIGCONT)
                 time.sleep(0.02)
         send(signal.SIGSTOP)

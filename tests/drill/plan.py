@@ -25,6 +25,11 @@ GATEWAY, POSTGRES, WORKER_1, WORKER_2 = "gateway", "PostgreSQL", "worker-1", "wo
 BOTH_WORKERS, EVERYTHING, DISK_FULL, PAUSE = "both workers", "everything at once", "disk full", "worker stopped"
 
 
+PROBES = 1000
+"""The most messages that are written to see the system go on, one each `PROBE_SECONDS` until everything was broken."""
+PROBE_SECONDS = 1.0
+
+
 @dataclass(frozen=True)
 class Letter:
     """One message that a person writes.
@@ -104,6 +109,12 @@ class Plan:
                 serial += 1
             conversations.append(letters)
         return conversations
+
+    @cached_property
+    def probes(self) -> list[list[Letter]]:
+        """More conversations of one message, by which recovery is seen when nobody else happens to write."""
+        dice = random.Random(f"probes {self.seed}")
+        return [[Letter(self.messages + number, dice.choice(list(QUESTIONS)), 0.0, ())] for number in range(PROBES)]
 
     @cached_property
     def schedule(self) -> list[Fault]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import aiohttp
 
 from bot.messages import WebhookRequest
-from tests.drill.plan import Letter, Plan
+from tests.drill.plan import PROBE_SECONDS, Letter
 from tests.support.fake_telegram import SECRET, FakeTelegram, Updates
 from tests.support.fake_twilio import FakeTwilio
 
@@ -63,10 +63,14 @@ class Post:
         return next((one for one in self.moments if one >= moment), None)
 
 
-def make_contacts(plan: Plan, twilio: FakeTwilio) -> list[Contact]:
-    """Write the calls of all conversations, every second one on WhatsApp."""
+def make_contacts(conversations: Sequence[list[Letter]], twilio: FakeTwilio, first: int = 0) -> list[Contact]:
+    """Write the calls of all conversations, every second one on WhatsApp.
+
+    Args:
+        first: the number of the first one; its address is made from it.
+    """
     make = (_on_whatsapp, _on_telegram)
-    return [make[number % 2](number, letters, twilio) for number, letters in enumerate(plan.letters)]
+    return [make[number % 2](first + number, letters, twilio) for number, letters in enumerate(conversations)]
 
 
 def _on_whatsapp(number: int, letters: list[Letter], twilio: FakeTwilio) -> Contact:
@@ -89,14 +93,30 @@ def _on_telegram(number: int, letters: list[Letter], _: FakeTwilio) -> Contact:
     return Contact("telegram", str(5_000_000 + number), letters, calls, ids)
 
 
-async def write_all(url: str, contacts: list[Contact], post: Post, on_settled: Callable[[], None]) -> None:
+async def write_all(url: str, contacts: Sequence[Contact], post: Post, on_settled: Callable[[], None]) -> None:
     """Let all conversations write, until each message was acknowledged or given up and each repeat delivered."""
     began = time.monotonic()
-    timeout = aiohttp.ClientTimeout(total=CALL_SECONDS)
-    connector = aiohttp.TCPConnector(limit=200, force_close=True)
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as session:
+    async with _session() as session:
         mail = _Mail(session, url, post)
         await asyncio.gather(*(_write(mail, contact, began, on_settled) for contact in contacts))
+
+
+async def write_until(url: str, probes: Sequence[Contact], post: Post, is_over: asyncio.Event) -> None:
+    """Let one contact after the other write one message, until it is over."""
+    writing = []
+    async with _session() as session:
+        mail = _Mail(session, url, post)
+        for contact in probes:
+            if is_over.is_set():
+                break
+            writing.append(asyncio.create_task(_write(mail, contact, time.monotonic(), lambda: None)))
+            await asyncio.sleep(PROBE_SECONDS)
+        await asyncio.gather(*writing)
+
+
+def _session() -> aiohttp.ClientSession:
+    timeout = aiohttp.ClientTimeout(total=CALL_SECONDS)
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=200, force_close=True), timeout=timeout, trust_env=False)
 
 
 async def _write(mail: _Mail, contact: Contact, began: float, on_settled: Callable[[], None]) -> None:
