@@ -125,9 +125,9 @@ class Turns:
         """Take the conversation that has waited longest and return its first waiting message; None when none waits."""
         now = self._clock()
         with self._database.reading() as session:  # An idle worker must not take the one write lock of SQLite.
-            if session.execute(_any_waiting(), {"now": now, "owner": self._owner}).first() is None:
+            if session.execute(_any_waiting(), {**_lease_times(now), "owner": self._owner}).first() is None:
                 return None
-        lease = {"now": now, "owner": self._owner, "until": now + timedelta(seconds=LEASE_SECONDS)}
+        lease = {**_lease_times(now), "owner": self._owner}
         with self._database.transaction() as session:
             connection = session.connection()
             conversation_id = connection.execute(_take_conversation(), lease).scalar()
@@ -186,7 +186,7 @@ class Turns:
     def overdue(self, seconds: float, most: int) -> list[int]:
         """Return the messages that no worker has taken for a while, without any reply yet, the oldest first; none is claimed."""
         now = self._clock()
-        since = {"now": now, "before": now - timedelta(seconds=seconds), "most": most}
+        since = {**_lease_times(now), "before": now - timedelta(seconds=seconds), "most": most}
         with self._database.reading() as session:
             return [int(row) for row in session.execute(_overdue(), since).scalars()]
 
@@ -207,7 +207,7 @@ class Turns:
         now = self._clock()
         with self._database.transaction() as session:
             connection = session.connection()
-            free = {"of_conversation": turn.conversation_id, "now": now}
+            free = {"of_conversation": turn.conversation_id, **_lease_times(now)}
             is_free = connection.execute(_lock_if_free(), free).first() is not None
             if not is_free or connection.execute(_still_unanswered(), {"of_inbound": turn.inbound_id}).first() is None:
                 return False
@@ -293,8 +293,15 @@ def _last_choices(session: Session, conversation_id: str, at: datetime) -> tuple
 # The statements below are built once, because building them took most of the time in which the lock was held.
 
 
+def _lease_times(now: datetime) -> dict[str, datetime]:
+    """Return the present, and the end of a lease that is given now."""
+    return {"now": now, "until": now + timedelta(seconds=LEASE_SECONDS)}
+
+
 def _is_free() -> tuple[ColumnElement[bool], ...]:
-    no_lease = or_(Conversation.lease_until.is_(None), Conversation.lease_until < bindparam("now"))
+    until = Conversation.lease_until
+    # A lease that ends later than any that could be given now is from before the clock was put back.
+    no_lease = or_(until.is_(None), until < bindparam("now"), until > bindparam("until"))
     return Conversation.waiting_since.is_not(None), no_lease
 
 

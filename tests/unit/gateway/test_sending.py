@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from anyio import CapacityLimiter
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 
 from bot.conversations.outbox import MAX_ATTEMPTS, SENDING_LEASE_SECONDS
 from bot.errors import SendFailed, SendFailure
@@ -242,6 +243,44 @@ async def test_other_gateway_takes_over_when_one_was_killed(
     clock.advance(seconds=91)
     await run_until(loop, lambda: row(clocked, outbound_id).state == "sent")
     assert channel.sent == [("ana", "dos")]
+
+
+def lose_database(parts: Parts, monkeypatch: pytest.MonkeyPatch, times: int, *, after: bool = False) -> None:
+    """Let the next records of sent parts fail, before or after they are committed."""
+    monkeypatch.setattr("bot.gateway.sending.RECORD_SECONDS", 0.01)
+    record, failures = parts.outbox.part_sent, iter(range(times))
+
+    def record_or_fail(outbound_id: int, provider_id: str, *, is_last: bool = False) -> None:
+        fails = next(failures, None) is not None
+        if after or not fails:
+            record(outbound_id, provider_id, is_last=is_last)
+        if fails:
+            raise OperationalError("UPDATE", {}, OSError("No space left on device"))
+
+    monkeypatch.setattr(parts.outbox, "part_sent", record_or_fail)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["it was not written", "only the answer was lost"])
+async def test_nothing_is_sent_twice_when_the_database_is_away(
+    clocked: Parts, channel: FakeChannel, loop: SendingLoop, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    """What the provider took is written down when the database is back, each part once."""
+    (outbound_id,) = reply(clocked, "ana", "uno|dos")
+    lose_database(clocked, monkeypatch, 1 if after else 5, after=after)
+    await run_until(loop, lambda: row(clocked, outbound_id).state == "sent")
+    assert channel.sent == [("ana", "uno"), ("ana", "dos")]
+    assert (row(clocked, outbound_id).parts_sent, row(clocked, outbound_id).attempts) == (2, 1)
+
+
+async def test_nothing_is_sent_twice_when_the_database_is_away_beyond_the_lease(
+    clocked: Parts, clock: FakeClock, channel: FakeChannel, loop: SendingLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop does not take what it still has in hand."""
+    (outbound_id,) = reply(clocked, "ana", "uno")
+    lose_database(clocked, monkeypatch, 40)
+    channel.before_send = lambda: clock.advance(seconds=SENDING_LEASE_SECONDS + 1)
+    await run_until(loop, lambda: row(clocked, outbound_id).state == "sent")
+    assert channel.sent == [("ana", "uno")]
 
 
 async def test_loop_counts_as_dead_when_it_was_stopped(loop: SendingLoop) -> None:
