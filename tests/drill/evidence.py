@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -80,10 +82,17 @@ class Conversation:
 
 @dataclass
 class Evidence:
-    """Everything that a claim is checked on."""
+    """Everything that a claim is checked on.
+
+    Attributes:
+        turns_at: when the engine's turns were committed, in seconds of the monotonic clock, in order.
+        replies_at: when replies were queued, by workers or by the gateway in their place, likewise.
+    """
 
     conversations: list[Conversation]
     stuck: dict[str, int]
+    turns_at: list[float]
+    replies_at: list[float]
 
     @property
     def inbound(self) -> Iterator[Inbound]:
@@ -126,7 +135,15 @@ def gather(connection: psycopg.Connection[Any], contacts: list[Contact], ledger:
         )
         for conversation_id, messages in by_conversation.items()
     ]
-    return Evidence(conversations, count_stuck(connection))
+    turns = _moments(row.at for row in rows("SELECT at FROM drill_turn"))
+    queued = _moments(row.created_at for row in rows("SELECT created_at FROM outbound_message"))
+    return Evidence(conversations, count_stuck(connection), turns, queued)
+
+
+def _moments(times: Iterable[datetime]) -> list[float]:
+    """Translate times of the wall clock, which is this machine's own, into seconds of the monotonic one."""
+    offset = time.time() - time.monotonic()
+    return sorted(at.timestamp() - offset for at in times)
 
 
 class _Rows:

@@ -1,4 +1,4 @@
-"""Break things at the planned moments, restart what was killed, and measure how long the system took to go on."""
+"""Break things at the planned moments, and restart what was killed."""
 
 from __future__ import annotations
 
@@ -37,15 +37,14 @@ class Outcome:
 
     Attributes:
         began: when it was broken, in seconds of the monotonic clock.
-        from_what: the moment from which recovery is measured, in words.
-        acknowledged, answered: seconds from there to the next acknowledged call, and to the next reply at a provider.
+        since: the moment from which recovery is measured, in seconds of the monotonic clock; `from_what` says it in words.
+        notes: what else was seen.
     """
 
     fault: Fault
     began: float
     from_what: str = ""
-    acknowledged: float | None = None
-    answered: float | None = None
+    since: float = 0.0
     notes: list[str] = field(default_factory=list)
 
 
@@ -79,13 +78,13 @@ class Breaker:
             await asyncio.to_thread(self._kill_one, victim)
         killed = time.monotonic()
         if outcome.fault.kind in (WORKER_1, WORKER_2):  # The other one goes on: what counts is how soon.
-            outcome.from_what = "kill"
-            _, _ = await asyncio.gather(self._restart(victims, outcome), self._measure(outcome, killed))
-            return
-        await asyncio.sleep(outcome.fault.down_seconds)
-        outcome.from_what = "begin of the restart"
-        restarted = time.monotonic()
-        _, _ = await asyncio.gather(self._restart(victims), self._measure(outcome, restarted))
+            outcome.from_what, outcome.since = "the kill", killed
+            await asyncio.sleep(outcome.fault.down_seconds)
+        else:
+            await asyncio.sleep(outcome.fault.down_seconds)
+            outcome.from_what, outcome.since = "the restart's begin", time.monotonic()
+        await self._restart(victims)
+        await self._recovered(outcome)
 
     def _kill_one(self, victim: str) -> None:
         if victim == POSTGRES:
@@ -93,9 +92,7 @@ class Breaker:
         else:
             self._world.programs.kill(victim)
 
-    async def _restart(self, victims: tuple[str, ...], killed: Outcome | None = None) -> None:
-        if killed is not None:
-            await asyncio.sleep(killed.fault.down_seconds)
+    async def _restart(self, victims: tuple[str, ...]) -> None:
         if POSTGRES in victims:
             await asyncio.to_thread(self._world.postgres.start)
         programs = [victim for victim in victims if victim != POSTGRES]
@@ -114,17 +111,16 @@ class Breaker:
         has_ended = not self._world.postgres.is_running
         outcome.notes.append(f"refused {self._world.postgres.refusals_for_space() - refusals} times")
         outcome.notes.append("PostgreSQL ended and was started again" if has_ended else "PostgreSQL went on")
-        outcome.from_what = "space freed"
-        freed = time.monotonic()
-        _, _ = await asyncio.gather(self._restart((POSTGRES,)), self._measure(outcome, freed))
+        outcome.from_what, outcome.since = "the freeing of space", time.monotonic()
+        await self._restart((POSTGRES,))
+        await self._recovered(outcome)
 
     async def _stop_worker(self, outcome: Outcome, seconds: float) -> None:
         """Freeze a worker that holds a conversation for longer than its lease, and let it go on."""
         process = self._world.programs.processes[WORKER_1]
         is_caught = await asyncio.to_thread(self._catch, process.pid, process.send_signal)
         outcome.notes.append("held a conversation" if is_caught else "was idle")
-        outcome.from_what = "stop"
-        await self._measure(outcome, time.monotonic())
+        outcome.from_what, outcome.since = "the stop", time.monotonic()
         await asyncio.sleep(max(0.0, outcome.began + seconds - time.monotonic()))
         process.send_signal(signal.SIGCONT)
 
@@ -145,10 +141,10 @@ class Breaker:
         query = "SELECT 1 FROM conversation WHERE lease_owner ~ %s AND lease_until > now()"
         return connection.execute(query, (f"-{pid}(-|$)",)).fetchone() is not None
 
-    async def _measure(self, outcome: Outcome, since: float) -> None:
+    async def _recovered(self, outcome: Outcome) -> None:
+        """Wait until calls are acknowledged and replies sent again, so that the next fault finds a system that runs."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline and (outcome.acknowledged is None or outcome.answered is None):
-            acknowledged, answered = self._post.first_after(since), self._world.ledger.first_after(since)
-            outcome.acknowledged = None if acknowledged is None else acknowledged - since
-            outcome.answered = None if answered is None else answered - since
+        while time.monotonic() < deadline:
+            if self._post.first_after(outcome.since) and self._world.ledger.first_after(outcome.since):
+                return
             await asyncio.sleep(0.05)

@@ -124,7 +124,7 @@ class Plan:
         dice.shuffle(kinds)
         moments = sorted(dice.uniform(0.1 * self.seconds, 0.9 * self.seconds) for _ in kinds)
         return [
-            Fault(moment, kind, dice.uniform(8, 15) if kind == DISK_FULL else dice.uniform(0.2, 2.0))
+            Fault(moment, kind, dice.uniform(0.15, 0.25) * min(self.seconds, 60) if kind == DISK_FULL else dice.uniform(0.2, 2.0))
             for moment, kind in zip(moments, kinds, strict=True)
         ]
 
@@ -152,4 +152,4 @@ def long_plan(seed: int, messages: int, conversations: int) -> Plan:
 def short_plan(seed: int, messages: int, conversations: int) -> Plan:
     """Return the drill for each change: about a minute, with shortened leases."""
     faults = ((GATEWAY, 1), (POSTGRES, 1), (WORKER_1, 1), (DISK_FULL, 1), (PAUSE, 1))
-    return Plan(seed, messages, conversations, 35.0, 8.0, 12.0, 11.0, faults)
+    return Plan(seed, messages, conversations, 25.0, 6.0, 10.0, 9.0, faults)
