@@ -56,7 +56,7 @@ def backoff_seconds(attempts: int, retry_after: float | None, jitter: Callable[[
         retry_after: seconds that the provider asked for.
     """
     if retry_after is not None:
-        return min(LONGEST_WAIT_SECONDS - 1, retry_after) + jitter()
+        return min(LONGEST_WAIT_SECONDS, retry_after) + jitter()
     ceiling = min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2 ** (attempts - 1))
     return float(ceiling * (0.5 + jitter() / 2))
 
@@ -169,14 +169,14 @@ class Outbox:
 
 
 def _due_times(now: datetime) -> dict[str, datetime]:
-    return {"now": now, "latest": now + timedelta(seconds=LONGEST_WAIT_SECONDS)}
+    return {"now": now, "impossible": now + 2 * timedelta(seconds=LONGEST_WAIT_SECONDS)}
 
 
 def _is_due() -> tuple[ColumnElement[bool], ...]:
     of_channels = Outbound.channel.in_(bindparam("channels", expanding=True))
     # Later than any wait that could begin now, and not put there on purpose: it is from before the clock was put back.
     is_unplanned = or_(Outbound.attempts > 0, Outbound.due_at <= Outbound.created_at)
-    is_due = or_(Outbound.due_at <= bindparam("now"), and_(Outbound.due_at > bindparam("latest"), is_unplanned))
+    is_due = or_(Outbound.due_at <= bindparam("now"), and_(Outbound.due_at > bindparam("impossible"), is_unplanned))
     return Outbound.state.in_(OPEN_STATES), of_channels, is_due
 
 

@@ -294,14 +294,15 @@ def _last_choices(session: Session, conversation_id: str, at: datetime) -> tuple
 
 
 def _lease_times(now: datetime) -> dict[str, datetime]:
-    """Return the present, and the end of a lease that is given now."""
-    return {"now": now, "until": now + timedelta(seconds=LEASE_SECONDS)}
+    """Return the present, the end of a lease that is given now, and one that none can have, even by a clock that is ahead."""
+    lease = timedelta(seconds=LEASE_SECONDS)
+    return {"now": now, "until": now + lease, "impossible": now + 2 * lease}
 
 
 def _is_free() -> tuple[ColumnElement[bool], ...]:
     until = Conversation.lease_until
-    # A lease that ends later than any that could be given now is from before the clock was put back.
-    no_lease = or_(until.is_(None), until < bindparam("now"), until > bindparam("until"))
+    # A lease that ends so late is from before the clock was put back.
+    no_lease = or_(until.is_(None), until < bindparam("now"), until > bindparam("impossible"))
     return Conversation.waiting_since.is_not(None), no_lease
 
 

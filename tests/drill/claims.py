@@ -52,6 +52,7 @@ def check_claims(drill: Drill, within: float) -> Iterator[Claim]:
     yield from _exactly_once(drill)
     yield _order(drill)
     yield _repeats(drill)
+    yield _tries(drill)
     yield from _recovery(drill, within)
     if drill.plan.faults:
         yield from _faults_were_real(drill)
@@ -158,6 +159,15 @@ def _repeats(drill: Drill) -> Claim:
     return Claim("only sends in flight at a gateway's kill are repeated", figure, holds)
 
 
+def _tries(drill: Drill) -> Claim:
+    """A turn is late when its worker slept, or when the database died before it could tell both workers what it had committed."""
+    kinds = [outcome.fault.kind for outcome in drill.outcomes]
+    allowed = kinds.count(PAUSE) + 2 * sum(kind in (POSTGRES, DISK_FULL, EVERYTHING) for kind in kinds)
+    again = sum(message.attempts > 1 for message in drill.evidence.inbound)
+    figure = f"{drill.abandoned_turns} late turns refused, {allowed} can be explained; {again} messages were tried again"
+    return Claim("workers do not take each other's messages", figure, drill.abandoned_turns <= allowed)
+
+
 def _in_flight(repeated: Accepted, kill: float, ledger: Ledger) -> bool:
     """Tell whether the gateway was killed between a send and its repetition; a call may reach the provider just after it."""
     same = (one.at for one in ledger.accepted if (one.address, one.text) == (repeated.address, repeated.text))
@@ -243,7 +253,7 @@ def _faults_were_real(drill: Drill) -> Iterator[Claim]:
                 "refused 0 times" not in outcome.notes,
             )
         if outcome.fault.kind == PAUSE:
-            figure = f"{drill.plan.pause_seconds:.0f} s, {'; '.join(outcome.notes)}; {drill.abandoned_turns} late turns refused"
+            figure = f"{drill.plan.pause_seconds:.0f} s, {'; '.join(outcome.notes)}"
             yield Claim("a worker slept beyond its lease", figure, "was idle" not in outcome.notes)
 
 

@@ -59,6 +59,14 @@ def test_a_turn_commits_when_the_clock_goes_back_and_nobody_has_taken_it(system:
     assert _texts(system) == ["once"]
 
 
+def test_a_lease_holds_when_another_workers_clock_is_a_little_behind(system: System) -> None:
+    """Two machines, or one that looked at the clock and then had to wait: the lease ends "later than any could"."""
+    system.inbox.store([make_inbound()])
+    assert system.turns("ahead").claim() is not None
+    system.clock.turn(seconds=-20)
+    assert system.turns("behind").claim() is None
+
+
 @pytest.mark.parametrize("jump", JUMPS)
 def test_order_is_kept_when_the_clock_jumps_between_two_messages(system: System, jump: dict[str, float]) -> None:
     """Order is that of arrival, not of the times that were written down; so are the replies at the provider."""
@@ -119,7 +127,7 @@ def test_no_provider_can_put_a_reply_off_for_ever(system: System) -> None:
         (sending,) = system.outbox.take_due(ALL, 10)
         assert system.outbox.fail(sending.outbound_id, SendFailed(SendFailure.RATE_LIMITED, "429", retry_after=604_800))
         assert system.outbox.take_due(ALL, 10) == []
-        system.clock.turn(seconds=LONGEST_WAIT_SECONDS)
+        system.clock.turn(seconds=LONGEST_WAIT_SECONDS + 1)
 
 
 def test_a_reply_that_is_planned_for_later_is_not_sent_before(system: System) -> None:
