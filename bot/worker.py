@@ -7,8 +7,11 @@ then the engine. A tapped choice comes with its title as text, so "Emergency" in
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import logging
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -32,6 +35,8 @@ POLL_SECONDS = 0.05
 """How often an idle worker looks for waiting conversations."""
 ENGINE_SECONDS = 20.0
 """How long the engine may take for one message before it counts as failed; well under the lease."""
+HANG_SECONDS = 60.0
+"""After this long in one decision the worker ends itself: the engine is caught in a loop that no time-out reaches."""
 DATABASE_PAUSE_SECONDS = 1.0
 """How long a worker rests when the database cannot be reached, or when a message cannot be read."""
 MAX_ATTEMPTS = 3
@@ -102,7 +107,8 @@ class Worker:
         turn = self._parts.turns.claim()
         if turn is None:
             return False
-        result, is_dead = await self._result(turn)
+        with _ends_when_it_hangs():
+            result, is_dead = await self._result(turn)
         if turn.is_stood_in:
             result = replace(result, replies=[])
         await self._commit(turn, self._page(result, turn), is_dead)
@@ -192,3 +198,16 @@ class Worker:
         limits = self._parts.limits.get(turn.channel)
         replies = [fit_choices(reply, limits, self._parts.texts, result.locale) for reply in result.replies]
         return replace(result, replies=replies)
+
+
+@contextmanager
+def _ends_when_it_hangs() -> Iterator[None]:
+    """End this process, with the lines of code it is at on standard error, when the block takes too long.
+
+    The supervisor starts a new one, and the message that did it becomes a dead letter after `MAX_ATTEMPTS`.
+    """
+    faulthandler.dump_traceback_later(HANG_SECONDS, exit=True, file=sys.__stderr__)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from sqlalchemy import select
@@ -295,6 +298,24 @@ async def test_a_worker_takes_up_again_what_it_claimed_in_vain(desk: Desk) -> No
     assert desk.worker._parts.turns.claim() is not None
     assert await desk.worker.run_once()
     assert [row.state for row in desk.inbound()] == ["done"]
+
+
+async def test_a_worker_that_hangs_ends_itself(desk: Desk, tmp_path: Path) -> None:
+    """A loop that no time-out reaches ends the process; the message is counted as tried, and its text is nowhere in the log."""
+    desk.system.inbox.store([make_inbound("algo muy privado")])
+    desk.engine.trouble = lambda: time.sleep(60)
+    with mock.patch("bot.worker.HANG_SECONDS", 0.2), (tmp_path / "log").open("w") as log, mock.patch("sys.__stderr__", log):
+        child = os.fork()
+        if not child:
+            try:
+                asyncio.new_event_loop().run_until_complete(desk.worker.run_once())
+            finally:
+                os._exit(9)
+    _, status = await asyncio.to_thread(os.waitpid, child, 0)
+    assert os.waitstatus_to_exitcode(status) == 1
+    assert "test_worker.py" in (tmp_path / "log").read_text()
+    assert "privado" not in (tmp_path / "log").read_text()
+    assert [(row.state, row.attempts) for row in desk.inbound()] == [("waiting", 1)]
 
 
 TYPED_COMMANDS = [
