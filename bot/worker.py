@@ -206,7 +206,7 @@ def _ends_when_it_hangs() -> Iterator[None]:
 
     The supervisor starts a new one, and the message that did it becomes a dead letter after `MAX_ATTEMPTS`.
     """
-    faulthandler.dump_traceback_later(HANG_SECONDS, exit=True, file=sys.__stderr__)
+    faulthandler.dump_traceback_later(HANG_SECONDS, exit=True, file=sys.__stderr__ or 2)
     try:
         yield
     finally:
