@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -29,8 +29,8 @@ LONGEST_WAIT_SECONDS = 900.0
 """No reply waits longer for its next try, whatever a provider asks and however far the clock was put back meanwhile."""
 OPEN_STATES = ("queued", "sending")
 """A reply in one of these is not out yet."""
-SENDING_LEASE_SECONDS = 90.0
-"""How long a reply stays "sending" before another gateway may take it, longer than any provider's time-out."""
+SENDING_LEASE_SECONDS = 20.0
+"""How long a reply stays "sending" before another gateway may take it; the gateway that sends it renews that in time."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,12 @@ class Outbox:
                 lease = {"until": now + timedelta(seconds=SENDING_LEASE_SECONDS), "taken": [row.id for row in rows]}
                 connection.execute(_mark_sending(), lease)
         return [self._sending(row) for row in rows]
+
+    def keep(self, outbound_ids: Sequence[int]) -> None:
+        """Renew the lease of replies that are still being sent."""
+        until = self._clock() + timedelta(seconds=SENDING_LEASE_SECONDS)
+        with self._database.transaction() as session:
+            session.connection().execute(_renew(), {"until": until, "taken": list(outbound_ids)})
 
     def part_sent(self, outbound_id: int, provider_id: str, *, is_last: bool = False) -> None:
         """Record that one part was taken by the provider, so that a retry does not repeat it.
@@ -215,6 +221,12 @@ def _heads_due() -> Executable:
 def _mark_sending() -> Executable:
     taken = update(Outbound).where(Outbound.id.in_(bindparam("taken", expanding=True)))
     return taken.values(state="sending", attempts=Outbound.attempts + 1, due_at=bindparam("until"))
+
+
+@lru_cache(maxsize=1)
+def _renew() -> Executable:
+    sending = (Outbound.id.in_(bindparam("taken", expanding=True)), Outbound.state == "sending")
+    return update(Outbound).where(*sending).values(due_at=bindparam("until"))
 
 
 @lru_cache(maxsize=1)

@@ -26,7 +26,9 @@ PARALLEL = 16
 LOOK_SECONDS = 0.5
 """How often the loop looks for retries that have become due; new replies wake it at once."""
 REPLY_SECONDS = 80.0
-"""How long the provider may take for one reply with all its parts, shorter than the lease that the outbox gives."""
+"""How long the provider may take for one reply with all its parts."""
+RENEW_SECONDS = 5.0
+"""How often replies that are on their way are claimed anew, well within the lease that the outbox gives."""
 RECORD_SECONDS = 0.5
 """How long we wait before we try again to write down what the provider took, while the database is away."""
 STOP_SECONDS = 5.0
@@ -74,7 +76,7 @@ class SendingLoop:
         self._wake = asyncio.Event()
         self._running: dict[int, asyncio.Task[None]] = {}
         self._is_stopping = False
-        self._looked_at = time.monotonic()
+        self._looked_at = self._renewed_at = time.monotonic()
 
     @property
     def is_alive(self) -> bool:
@@ -90,6 +92,7 @@ class SendingLoop:
         while not self._is_stopping:
             self._wake.clear()
             self._looked_at = time.monotonic()
+            await self._renew()
             free = PARALLEL - len(self._running)
             taken = await self._take(free) if free else []
             for sending in taken:
@@ -102,6 +105,13 @@ class SendingLoop:
         """Take nothing more; `run` returns when what is on its way has been sent."""
         self._is_stopping = True
         self._wake.set()
+
+    async def _renew(self) -> None:
+        if time.monotonic() - self._renewed_at < RENEW_SECONDS:
+            return
+        self._renewed_at = time.monotonic()
+        if self._running:
+            await self._in_thread(partial(self._outbox.keep, list(self._running)))
 
     async def _take(self, limit: int) -> list[Sending]:
         now = time.monotonic()

@@ -23,7 +23,7 @@ from tests.drill.senders import Post, make_contacts, write_all, write_until
 from tests.drill.world import World, open_world
 
 DRAIN_SECONDS = 300.0
-"""How long the system may take, after the last call, to answer everything; the leases in service are 60 and 90 s."""
+"""How long the system may take, after the last call, to answer everything; the leases in service are 60 and 20 s."""
 
 console = Console(highlight=False, width=150)
 

@@ -21,7 +21,7 @@ def shorten(environment: dict[str, str]) -> None:
         turns.LEASE_SECONDS = float(environment[WORKER_LEASE])
     if SENDING_LEASE in environment:
         outbox.SENDING_LEASE_SECONDS = float(environment[SENDING_LEASE])
-        sending.REPLY_SECONDS = outbox.SENDING_LEASE_SECONDS * 0.9
+        sending.RENEW_SECONDS = outbox.SENDING_LEASE_SECONDS / 4
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 
 import pytest
 from anyio import CapacityLimiter
@@ -13,9 +14,10 @@ from sqlalchemy.exc import OperationalError
 
 from bot.conversations.outbox import MAX_ATTEMPTS, SENDING_LEASE_SECONDS
 from bot.errors import SendFailed, SendFailure
-from bot.gateway.sending import REPLY_SECONDS, SendingLoop
+from bot.gateway.sending import RENEW_SECONDS, SendingLoop
 from bot.messages import ChannelLimits, ContactLeft, OutboundMessage, QuickReply
 from bot.storage.models import Contact, Conversation, Delivery, Outbound
+from channels.base import SendRequest
 from tests.support.gateway import Parts
 from tests.unit.gateway.fakes import FakeChannel, FakeClock, message
 
@@ -290,6 +292,34 @@ async def test_loop_counts_as_dead_when_it_was_stopped(loop: SendingLoop) -> Non
     assert not loop.is_alive
 
 
+async def test_reply_stays_ours_when_the_provider_is_slow(
+    clocked: Parts, clock: FakeClock, channel: FakeChannel, loop: SendingLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another gateway does not take it, however long the provider needs; a killed one's replies are free after the lease."""
+    monkeypatch.setattr("bot.gateway.sending.RENEW_SECONDS", 0.0)
+    send, answer = channel.send, asyncio.Event()
+
+    async def send_slowly(address: str, request: SendRequest) -> str:
+        await answer.wait()
+        return await send(address, request)
+
+    monkeypatch.setattr(channel, "send", send_slowly)
+    (outbound_id,) = reply(clocked, "ana", "uno")
+    task = asyncio.create_task(loop.run())
+    await until(lambda: row(clocked, outbound_id).state == "sending")
+    clock.advance(seconds=SENDING_LEASE_SECONDS - 1)
+    loop.wake()
+    renewed = clock() + timedelta(seconds=SENDING_LEASE_SECONDS)
+    await until(lambda: row(clocked, outbound_id).due_at == renewed)
+    clock.advance(seconds=SENDING_LEASE_SECONDS - 1)
+    assert clocked.outbox.take_due({"fake"}, 10) == []
+    answer.set()
+    await until(lambda: row(clocked, outbound_id).state == "sent")
+    loop.stop()
+    await task
+    assert channel.sent == [("ana", "uno")]
+
+
 def test_times_fit_when_a_reply_is_slow() -> None:
-    """One gateway gives a reply up before another may take it."""
-    assert REPLY_SECONDS < SENDING_LEASE_SECONDS
+    """A renewal may fail twice before another gateway may take the reply."""
+    assert 3 * RENEW_SECONDS < SENDING_LEASE_SECONDS
