@@ -8,7 +8,7 @@ PYTHON := .venv/bin/python
 RASA_QUIET := PYTHONWARNINGS=ignore TF_CPP_MIN_LOG_LEVEL=3 RASA_TELEMETRY_ENABLED=false
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run train test check format lint types imports content dialogue unit locales benchmark benchmark-nlu lock clean
+.PHONY: help install install-dev run train test check format lint types imports content dialogue unit locales drill benchmark benchmark-nlu lock clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ dialogue: .venv/installed-dev  ## Validate the domain with the engine's own tool
 unit: .venv/installed-dev  ## Train if needed, then run all tests.
 	@mkdir -p var && $(RUTA) train --if-needed
 	@$(PYTHON) -m pytest
+
+drill: .venv/installed-dev  ## Break everything (kills, full disk, failing providers) and prove that nothing is lost.
+	@$(RUTA) train --if-needed && $(PYTHON) -m tests.drill
 
 benchmark: .venv/installed-dev  ## Measure acknowledge, reply, throughput, ready times and memory.
 	@$(RUTA) train --if-needed && $(PYTHON) -m benchmarks.spine

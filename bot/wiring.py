@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import secrets
 import socket
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -215,7 +216,8 @@ def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None, *, wa
     find = partial(newest_model, app.paths.models) if watches_models else lambda: model
     texts = Catalogues(app.paths.locales)
     reader = MyDataReader(app.database, retention_limits(app.settings))
-    owner = f"{socket.gethostname()[:20]}-{os.getpid()}"
+    # Not the number alone: in containers that share their host's name every worker may have the same one.
+    owner = f"{socket.gethostname()[:20]}-{os.getpid()}-{secrets.token_hex(3)}"
     return Worker(
         WorkerParts(
             turns=Turns(app.database, app.vault, outbox, owner, utc_now),

@@ -9,14 +9,17 @@ cry for help.
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import logging
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 
 from bot import metrics
 from bot.conversations.choices import chosen_payload, tapped_payload
@@ -43,6 +46,8 @@ ENGINE_SECONDS = 20.0
 """How long the engine may take for one message before it counts as failed; well under the lease."""
 STOP_SECONDS = 6.0
 """How long the running turn may take once the worker is told to stop; service managers kill after 10 s."""
+HANG_SECONDS = 60.0
+"""After this long in one decision the worker ends itself: the engine is caught in a loop that no time-out reaches."""
 DATABASE_PAUSE_SECONDS = 1.0
 """How long a worker rests when the database cannot be reached, or when a message cannot be read."""
 MAX_ATTEMPTS = 3
@@ -125,6 +130,8 @@ class Worker:
         except DBAPIError as error:
             metrics.database_failures.inc()
             logger.error("database_failed code=%s", type(error.orig).__name__)
+        except LeaseLost:
+            logger.warning("turn_abandoned code=lease_lost")
         except SettingsError as error:  # One row that no key opens must not stop the others, which now go first.
             logger.error("message_unreadable code=%s", error.code)
         await asyncio.sleep(DATABASE_PAUSE_SECONDS)
@@ -139,7 +146,8 @@ class Worker:
         logger.info(
             "turn_claimed id=%s channel=%s kind=%s attempt=%d", turn.trace_id, turn.channel, turn.kind.value, turn.attempts
         )
-        decided = await self._before_the_end(turn)
+        with _ends_when_it_hangs():
+            decided = await self._before_the_end(turn)
         if decided is None:
             self._parts.turns.give_back(turn)
             logger.warning("turn_given_back id=%s code=stopping", turn.trace_id)
@@ -151,14 +159,34 @@ class Worker:
         )
         if turn.is_stood_in:
             result = replace(result, replies=[])
-        try:
-            self._parts.turns.commit(turn, self._page(result, turn), is_dead=is_dead)
-        except LeaseLost:
-            metrics.turns_abandoned.inc()
-            logger.warning("turn_abandoned id=%s code=lease_lost", turn.trace_id)
-        else:
+        if await self._commit(turn, self._page(result, turn), is_dead):
             _tell_committed(turn, result, time.perf_counter() - began, is_dead=is_dead)
         return True
+
+    async def _commit(self, turn: Turn, result: TurnResult, is_dead: bool) -> bool:
+        """Commit, again and again while the database is away: nobody else may take the conversation until our lease ends.
+
+        Returns:
+            Whether the effects are stored by us, as far as we know.
+        """
+        has_failed = False
+        while True:
+            try:
+                self._parts.turns.commit(turn, result, is_dead=is_dead)
+                return True
+            except LeaseLost:
+                metrics.turns_abandoned.inc()
+                logger.warning("turn_abandoned id=%s code=lease_lost", turn.trace_id)
+                if has_failed:  # Then the database was at fault, or our commit had gone through and only its answer was lost.
+                    self._parts.turns.excuse(turn)
+                return False
+            except (OperationalError, InterfaceError, InternalError) as error:
+                if self._stop.is_set():
+                    raise
+                has_failed = True
+                metrics.database_failures.inc()
+                logger.error("database_failed code=%s", type(error.orig).__name__)
+                await asyncio.sleep(DATABASE_PAUSE_SECONDS)
 
     async def _before_the_end(self, turn: Turn) -> tuple[TurnResult, bool] | None:
         """Decide a turn; None when the worker was told to stop and the engine does not come to an end."""
@@ -274,3 +302,16 @@ def _tell_committed(turn: Turn, result: TurnResult, seconds: float, *, is_dead: 
         len(result.replies),
         seconds * 1000,
     )
+
+
+@contextmanager
+def _ends_when_it_hangs() -> Iterator[None]:
+    """End this process, with the lines of code it is at on standard error, when the block takes too long.
+
+    The supervisor starts a new one, and the message that did it becomes a dead letter after `MAX_ATTEMPTS`.
+    """
+    faulthandler.dump_traceback_later(HANG_SECONDS, exit=True, file=sys.__stderr__ or 2)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, Row, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Executable, Row, and_, bindparam, case, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from bot.errors import SendFailed
@@ -27,12 +27,14 @@ MAX_ATTEMPTS = 8
 """Tries before a reply is given up; with the back-off below that is about 20 minutes."""
 BACKOFF_BASE_SECONDS = 2.0
 BACKOFF_CAP_SECONDS = 600.0
+LONGEST_WAIT_SECONDS = 900.0
+"""No reply waits longer for its next try, whatever a provider asks and however far the clock was put back meanwhile."""
 OPEN_STATES = ("queued", "sending")
 """A reply in one of these is not out yet."""
 ERASED = "erased"
 """Why a contact is stopped who only exists until the confirmation of their erasure is out."""
-SENDING_LEASE_SECONDS = 90.0
-"""How long a reply stays "sending" before another gateway may take it, longer than any provider's time-out."""
+SENDING_LEASE_SECONDS = 20.0
+"""How long a reply stays "sending" before another gateway may take it; the gateway that sends it renews that in time."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def backoff_seconds(attempts: int, retry_after: float | None, jitter: Callable[[
         retry_after: seconds that the provider asked for.
     """
     if retry_after is not None:
-        return retry_after + jitter()
+        return min(LONGEST_WAIT_SECONDS, retry_after) + jitter()
     ceiling = min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2 ** (attempts - 1))
     return float(ceiling * (0.5 + jitter() / 2))
 
@@ -106,7 +108,7 @@ class Outbox:
     def has_due(self, channels: set[str]) -> bool:
         """Tell whether `take_due` may find something, without the lock that it takes: most looks find nothing."""
         with self._database.reading() as session:
-            return session.execute(_any_due(), {"channels": list(channels), "now": self._clock()}).first() is not None
+            return session.execute(_any_due(), {"channels": list(channels), **_due_times(self._clock())}).first() is not None
 
     def take_due(self, channels: set[str], limit: int) -> list[Sending]:
         """Mark the next due reply of each conversation as being sent, and return them.
@@ -116,11 +118,17 @@ class Outbox:
         now = self._clock()
         with self._database.transaction() as session:
             connection = session.connection()
-            rows = connection.execute(_heads_due(), {"channels": list(channels), "now": now, "most": limit}).all()
+            rows = connection.execute(_heads_due(), {"channels": list(channels), **_due_times(now), "most": limit}).all()
             if rows:
                 lease = {"until": now + timedelta(seconds=SENDING_LEASE_SECONDS), "taken": [row.id for row in rows]}
                 connection.execute(_mark_sending(), lease)
         return [self._sending(row) for row in rows]
+
+    def keep(self, outbound_ids: Sequence[int]) -> None:
+        """Renew the lease of replies that are still being sent."""
+        until = self._clock() + timedelta(seconds=SENDING_LEASE_SECONDS)
+        with self._database.transaction() as session:
+            session.connection().execute(_renew(), {"until": until, "taken": list(outbound_ids)})
 
     def part_sent(self, outbound_id: int, provider_id: str, *, is_last: bool = False, ends_contact: bool = False) -> bool:
         """Record that one part was taken by the provider, so that a retry does not repeat it.
@@ -206,9 +214,16 @@ def reply_trace(outbound_id: int, created_at: datetime, inbound_id: int | None, 
 # The statements below are built once, because building them took most of the time in which the lock was held.
 
 
+def _due_times(now: datetime) -> dict[str, datetime]:
+    return {"now": now, "impossible": now + 2 * timedelta(seconds=LONGEST_WAIT_SECONDS)}
+
+
 def _is_due() -> tuple[ColumnElement[bool], ...]:
     of_channels = Outbound.channel.in_(bindparam("channels", expanding=True))
-    return Outbound.state.in_(OPEN_STATES), of_channels, Outbound.due_at <= bindparam("now")
+    # Later than any wait that could begin now, and not put there on purpose: it is from before the clock was put back.
+    is_unplanned = or_(Outbound.attempts > 0, Outbound.due_at <= Outbound.created_at)
+    is_due = or_(Outbound.due_at <= bindparam("now"), and_(Outbound.due_at > bindparam("impossible"), is_unplanned))
+    return Outbound.state.in_(OPEN_STATES), of_channels, is_due
 
 
 @lru_cache(maxsize=1)
@@ -248,6 +263,12 @@ def _heads_due() -> Executable:
 def _mark_sending() -> Executable:
     taken = update(Outbound).where(Outbound.id.in_(bindparam("taken", expanding=True)))
     return taken.values(state="sending", attempts=Outbound.attempts + 1, due_at=bindparam("until"))
+
+
+@lru_cache(maxsize=1)
+def _renew() -> Executable:
+    sending = (Outbound.id.in_(bindparam("taken", expanding=True)), Outbound.state == "sending")
+    return update(Outbound).where(*sending).values(due_at=bindparam("until"))
 
 
 @lru_cache(maxsize=1)

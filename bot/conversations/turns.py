@@ -129,7 +129,7 @@ class Turns:
     """Claims conversations and commits turns.
 
     Args:
-        owner: the worker's own id.
+        owner: the worker's own id, which no other worker has or had: a lease is told by it.
         clock: returns the present time, aware UTC.
     """
 
@@ -144,9 +144,9 @@ class Turns:
         """Take the conversation that has waited longest and return its first waiting message; None when none waits."""
         now = self._clock()
         with self._database.reading() as session:  # An idle worker must not take the one write lock of SQLite.
-            if session.execute(_any_waiting(), {"now": now}).first() is None:
+            if session.execute(_any_waiting(), {**_lease_times(now), "owner": self._owner}).first() is None:
                 return None
-        lease = {"now": now, "owner": self._owner, "until": now + timedelta(seconds=LEASE_SECONDS)}
+        lease = {**_lease_times(now), "owner": self._owner}
         with self._database.transaction() as session:
             connection = session.connection()
             conversation_id = connection.execute(_take_conversation(), lease).scalar()
@@ -215,10 +215,15 @@ class Turns:
         """
         self._undo_claim(turn.conversation_id, turn.inbound_id)
 
+    def excuse(self, turn: Turn) -> None:
+        """Do not count a try that failed by no fault of the message: a database that is away makes no dead letters."""
+        with self._database.transaction() as session:
+            session.connection().execute(_uncount_attempt(), {"of_inbound": turn.inbound_id})
+
     def overdue(self, seconds: float, most: int) -> list[int]:
         """Return the messages that no worker has taken for a while, without any reply yet, the oldest first; none is claimed."""
         now = self._clock()
-        since = {"now": now, "before": now - timedelta(seconds=seconds), "most": most}
+        since = {**_lease_times(now), "before": now - timedelta(seconds=seconds), "most": most}
         with self._database.reading() as session:
             return [int(row) for row in session.execute(_overdue(), since).scalars()]
 
@@ -239,7 +244,7 @@ class Turns:
         now = self._clock()
         with self._database.transaction() as session:
             connection = session.connection()
-            free = {"of_conversation": turn.conversation_id, "now": now}
+            free = {"of_conversation": turn.conversation_id, **_lease_times(now)}
             is_free = connection.execute(_lock_if_free(), free).first() is not None
             if not is_free or connection.execute(_still_unanswered(), {"of_inbound": turn.inbound_id}).first() is None:
                 return False
@@ -327,9 +332,23 @@ def _last_choices(session: Session, conversation_id: str, at: datetime) -> tuple
 # The statements below are built once, because building them took most of the time in which the lock was held.
 
 
+def _lease_times(now: datetime) -> dict[str, datetime]:
+    """Return the present, the end of a lease that is given now, and one that none can have, even by a clock that is ahead."""
+    lease = timedelta(seconds=LEASE_SECONDS)
+    return {"now": now, "until": now + lease, "impossible": now + 2 * lease}
+
+
 def _is_free() -> tuple[ColumnElement[bool], ...]:
-    no_lease = or_(Conversation.lease_until.is_(None), Conversation.lease_until < bindparam("now"))
+    until = Conversation.lease_until
+    # A lease that ends so late is from before the clock was put back.
+    no_lease = or_(until.is_(None), until < bindparam("now"), until > bindparam("impossible"))
     return is_waiting(), no_lease
+
+
+def _is_free_or_mine() -> tuple[ColumnElement[bool], ...]:
+    """Tell what a worker may take: it has one turn at a time, so a lease of its own is left over from a failed claim."""
+    is_waiting, no_lease = _is_free()
+    return is_waiting, or_(no_lease, Conversation.lease_owner == bindparam("owner"))
 
 
 def _of_conversation() -> ColumnElement[bool]:
@@ -338,7 +357,7 @@ def _of_conversation() -> ColumnElement[bool]:
 
 @lru_cache(maxsize=1)
 def _any_waiting() -> Executable:
-    return select(Conversation.id).where(*_is_free()).limit(1)
+    return select(Conversation.id).where(*_is_free_or_mine()).limit(1)
 
 
 def _without_reply() -> tuple[ColumnElement[bool], ...]:
@@ -365,7 +384,7 @@ def _still_unanswered() -> Executable:
 
 @lru_cache(maxsize=1)
 def _take_conversation() -> Executable:
-    longest = select(Conversation.id).where(*_is_free()).order_by(Conversation.waiting_since).limit(1)
+    longest = select(Conversation.id).where(*_is_free_or_mine()).order_by(Conversation.waiting_since).limit(1)
     taken = update(Conversation).where(Conversation.id == longest.with_for_update(skip_locked=True).scalar_subquery())
     return taken.values(lease_owner=bindparam("owner"), lease_until=bindparam("until")).returning(Conversation.id)
 
@@ -379,7 +398,8 @@ def _count_attempt() -> Executable:
 
 @lru_cache(maxsize=1)
 def _uncount_attempt() -> Executable:
-    return update(Inbound).where(Inbound.id == bindparam("of_inbound")).values(attempts=Inbound.attempts - 1)
+    tried = (Inbound.id == bindparam("of_inbound"), Inbound.attempts > 0)
+    return update(Inbound).where(*tried).values(attempts=Inbound.attempts - 1)
 
 
 @lru_cache(maxsize=1)

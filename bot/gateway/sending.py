@@ -14,19 +14,24 @@ from typing import TypeVar
 import anyio.to_thread
 from aiolimiter import AsyncLimiter
 from anyio import CapacityLimiter
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from bot import metrics
 from bot.conversations.outbox import Outbox, Sending, backoff_seconds
 from bot.errors import SendFailed, SendFailure
 from bot.messages import ChannelLimits
-from channels.base import Channel
+from channels.base import Channel, SendRequest
 
 PARALLEL = 16
 """Conversations that are sent to at the same time."""
 LOOK_SECONDS = 0.5
 """How often the loop looks for retries that have become due; new replies wake it at once."""
 REPLY_SECONDS = 80.0
-"""How long one reply may take with all its parts, shorter than the lease that the outbox gives."""
+"""How long the provider may take for one reply with all its parts."""
+RENEW_SECONDS = 5.0
+"""How often replies that are on their way are claimed anew, well within the lease that the outbox gives."""
+RECORD_SECONDS = 0.5
+"""How long we wait before we try again to write down what the provider took, while the database is away."""
 STOP_SECONDS = 5.0
 """How long replies on their way may take to end when the gateway stops."""
 STUCK_SECONDS = 30.0
@@ -70,9 +75,9 @@ class SendingLoop:
         self._database_turns = database_turns
         self._clock = clock
         self._wake = asyncio.Event()
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[int, asyncio.Task[None]] = {}
         self._is_stopping = False
-        self._looked_at = time.monotonic()
+        self._looked_at = self._renewed_at = time.monotonic()
 
     @property
     def is_alive(self) -> bool:
@@ -88,20 +93,26 @@ class SendingLoop:
         while not self._is_stopping:
             self._wake.clear()
             self._looked_at = time.monotonic()
+            await self._renew()
             free = PARALLEL - len(self._running)
             taken = await self._take(free) if free else []
             for sending in taken:
-                task = asyncio.create_task(self._deliver(sending))
-                self._running.add(task)
-                task.add_done_callback(self._ended)
+                self._begin(sending)
             await self._pause()
         if self._running:
-            await asyncio.wait(self._running, timeout=STOP_SECONDS)
+            await asyncio.wait(self._running.values(), timeout=STOP_SECONDS)
 
     def stop(self) -> None:
         """Take nothing more; `run` returns when what is on its way has been sent."""
         self._is_stopping = True
         self._wake.set()
+
+    async def _renew(self) -> None:
+        if time.monotonic() - self._renewed_at < RENEW_SECONDS:
+            return
+        self._renewed_at = time.monotonic()
+        if self._running:
+            await self._in_thread(partial(self._outbox.keep, list(self._running)))
 
     async def _take(self, limit: int) -> list[Sending]:
         now = time.monotonic()
@@ -116,18 +127,25 @@ class SendingLoop:
         except asyncio.TimeoutError:
             return
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+    def _begin(self, sending: Sending) -> None:
+        if sending.outbound_id in self._running:
+            return  # The database was away for longer than the lease, and what we sent is still to be written down.
+        task = asyncio.create_task(self._deliver(sending))
+        self._running[sending.outbound_id] = task
+        task.add_done_callback(partial(self._ended, sending.outbound_id))
+
+    def _ended(self, outbound_id: int, task: asyncio.Task[None]) -> None:
+        del self._running[outbound_id]
         self._wake.set()
         if not task.cancelled() and task.exception() is not None:
-            # Only the database can fail here. The reply stays "sending" and is taken again when its lease has run out.
+            # The reply stays "sending" and is taken again when its lease has run out.
             logger.error("reply_not_recorded error=%s", type(task.exception()).__name__)
 
     async def _deliver(self, sending: Sending) -> None:
         lane = self._lanes[sending.channel]
         try:
             _check_may_send(sending, lane.channel.limits, self._clock())
-            await asyncio.wait_for(self._send_parts(lane, sending), REPLY_SECONDS)
+            await self._send_parts(lane, sending)
         except SendFailed as failed:
             await self._failed(lane, sending, failed)
         except asyncio.TimeoutError:
@@ -140,15 +158,15 @@ class SendingLoop:
         render = lane.channel.fallback if sending.is_fallback else lane.channel.render_outbound
         requests = render(sending.message)
         if sending.parts_sent >= len(requests):
-            await self._in_thread(partial(self._outbox.finish, sending.outbound_id, ends_contact=sending.ends_contact))
+            await self._record(partial(self._outbox.finish, sending.outbound_id, ends_contact=sending.ends_contact))
             self._tell_sent(sending)
             return
+        deadline = time.monotonic() + REPLY_SECONDS
         for position, request in enumerate(requests[sending.parts_sent :], start=sending.parts_sent + 1):
-            await lane.limiter.acquire()
-            _check_open(lane)
-            provider_id = await lane.channel.send(sending.address, request)
+            sent = _send_part(lane, sending.address, request)
+            provider_id = await asyncio.wait_for(sent, deadline - time.monotonic())
             ends = {"is_last": position == len(requests), "ends_contact": sending.ends_contact}
-            if not await self._in_thread(partial(self._outbox.part_sent, sending.outbound_id, provider_id, **ends)):
+            if await self._record(partial(self._outbox.part_sent, sending.outbound_id, provider_id, **ends)) is False:
                 return
         self._tell_sent(sending)
 
@@ -171,9 +189,9 @@ class SendingLoop:
             lane.paused_until = max(lane.paused_until, time.monotonic() + wait)
         if failed.failure is SendFailure.TEMPLATE_REFUSED and not sending.is_fallback:
             outcome = "fallback"
-            await self._in_thread(partial(self._outbox.use_fallback, sending.outbound_id))
+            await self._record(partial(self._outbox.use_fallback, sending.outbound_id))
         else:
-            is_retried = await self._in_thread(partial(self._outbox.fail, sending.outbound_id, failed))
+            is_retried = await self._record(partial(self._outbox.fail, sending.outbound_id, failed))
             outcome = "retry" if is_retried else "given_up"
         metrics.send_failures.labels(sending.channel, failed.code, outcome).inc()
         logger.warning(
@@ -186,6 +204,21 @@ class SendingLoop:
             failed,
         )
 
+    async def _record(self, work: Callable[[], T]) -> T | None:
+        """Write down what the provider said, for as long as it takes: a message that is not noted as sent would go out twice."""
+        has_failed = False
+        while True:
+            try:
+                return await self._in_thread(work)
+            except IntegrityError:
+                if not has_failed:
+                    raise
+                return None  # The try before had been committed, only the answer to it was lost.
+            except DBAPIError as error:
+                has_failed = True
+                logger.error("reply_not_recorded error=%s", type(error.orig).__name__)
+                await asyncio.sleep(RECORD_SECONDS)
+
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await anyio.to_thread.run_sync(work, limiter=self._database_turns)
 
@@ -194,6 +227,12 @@ def _limiter(limits: ChannelLimits) -> AsyncLimiter:
     """Return a pace that lets a fifth of a second's worth go at once, so that no provider ever sees twice its limit."""
     burst = max(1.0, limits.messages_per_second * _BURST_SECONDS)
     return AsyncLimiter(burst, burst / limits.messages_per_second)
+
+
+async def _send_part(lane: _Lane, address: str, request: SendRequest) -> str:
+    await lane.limiter.acquire()
+    _check_open(lane)
+    return await lane.channel.send(address, request)
 
 
 def _check_open(lane: _Lane) -> None:

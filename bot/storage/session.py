@@ -15,6 +15,13 @@ from sqlalchemy.orm import Session, sessionmaker
 
 BUSY_SECONDS = 10.0
 """How long a SQLite writer waits for another one."""
+IDLE_IN_TRANSACTION_SECONDS = 5.0
+"""After this long PostgreSQL ends a session that has stopped in the middle of a transaction, and frees what it had locked: a
+frozen worker must not hold the gateway up. Our transactions take milliseconds."""
+STATEMENT_SECONDS = 30.0
+"""After this long PostgreSQL gives a statement up, also one that waits for a lock."""
+NETWORK_SECONDS = 10.0
+"""After this long without a sign of life PostgreSQL's machine counts as gone."""
 LOCK_LOOK_SECONDS = 0.001
 """How often a SQLite writer looks whether the lock is free."""
 
@@ -55,7 +62,7 @@ class Database:
 
 def _create_engine(url: str) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=10)
+        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=10, connect_args=_postgresql_arguments(url))
     path = make_url(url).database
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -63,6 +70,26 @@ def _create_engine(url: str) -> Engine:
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_immediate)
     return engine
+
+
+def _postgresql_arguments(url: str) -> dict[str, Any]:
+    """Return the limits of a connection; what the address itself says, for example `?connect_timeout=3`, wins.
+
+    See https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS .
+    """
+    limits = {
+        "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_SECONDS,
+        "statement_timeout": STATEMENT_SECONDS,
+    }
+    arguments: dict[str, Any] = {
+        "options": " ".join(f"-c {name}={1000 * seconds:.0f}" for name, seconds in limits.items()),
+        "connect_timeout": int(NETWORK_SECONDS),
+        "tcp_user_timeout": int(1000 * NETWORK_SECONDS),
+        "keepalives_idle": int(NETWORK_SECONDS),
+        "keepalives_interval": 3,
+        "keepalives_count": 3,
+    }
+    return {name: value for name, value in arguments.items() if name not in make_url(url).query}
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, record: Any) -> None:

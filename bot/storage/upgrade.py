@@ -191,6 +191,9 @@ def _changing(database: Database) -> Iterator[Connection]:
                 if not is_sqlite:
                     connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _ONE_AT_A_TIME})
                     connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
+                    # A large table may take longer than any statement in service.
+                    connection.execute(text("SET LOCAL statement_timeout = 0"))
+                    connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
                 yield connection
                 if is_sqlite and driver.execute("PRAGMA foreign_key_check").fetchone():
                     raise UpgradeError("a migration left rows that point to nothing; nothing was changed, report the migration")

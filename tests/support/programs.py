@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -20,18 +20,23 @@ READY_SECONDS = 90.0
 
 @dataclass
 class Programs:
-    """Running programs and how to reach them."""
+    """Running programs and how to reach them.
+
+    Attributes:
+        module: what runs them, `bot.cli` or something that calls it.
+    """
 
     url: str
     environment: dict[str, str]
     log: Path
-    processes: dict[str, subprocess.Popen[str]]
+    processes: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
+    module: str = "bot.cli"
 
     def start(self, name: str) -> None:
-        """Start `ruta <name>` and wait until it says that it is ready."""
-        log = self.log.open("a")
-        command = [sys.executable, "-m", "bot.cli", name]
-        process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True)
+        """Start `ruta <name>` and wait until it says that it is ready; `worker-1` and `worker-2` are workers."""
+        command = [sys.executable, "-m", self.module, name.split("-")[0]]
+        with self.log.open("a") as log:
+            process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True)
         self.processes[name] = process
         assert process.stdout is not None
         line = process.stdout.readline().strip()
@@ -67,7 +72,7 @@ def run_programs(folder: Path, settings: Mapping[str, str], *names: str) -> Iter
         **settings,
     }
     subprocess.run([sys.executable, "-m", "bot.cli", "db", "upgrade"], cwd=ROOT, env=environment, check=True, capture_output=True)
-    programs = Programs(f"http://127.0.0.1:{port}", environment, folder / "programs.log", {})
+    programs = Programs(f"http://127.0.0.1:{port}", environment, folder / "programs.log")
     try:
         for name in names:
             programs.start(name)

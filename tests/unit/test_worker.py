@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from sqlalchemy import select
@@ -242,6 +245,81 @@ async def test_a_lost_lease_leaves_the_turn_to_its_new_owner(desk: Desk) -> None
     desk.engine.trouble = None
     assert await desk.worker.run_once()
     assert [reply.text for reply in desk.sent()] == ["la respuesta"]
+
+
+def _fail_commits(desk: Desk, monkeypatch: pytest.MonkeyPatch, times: int, *, after: bool = False) -> None:
+    """Let commits fail as on a full disk, or let them go through and lose the answer."""
+    monkeypatch.setattr("bot.worker.DATABASE_PAUSE_SECONDS", 0.01)
+    turns = desk.worker._parts.turns
+    commit, failures = turns.commit, iter(range(times))
+
+    def commit_or_fail(turn: Turn, result: TurnResult, *, is_dead: bool = False) -> None:
+        fails = next(failures, None) is not None
+        if after or not fails:
+            commit(turn, result, is_dead=is_dead)
+        if fails:
+            raise OperationalError("INSERT", {}, OSError("No space left on device"))
+
+    monkeypatch.setattr(turns, "commit", commit_or_fail)
+
+
+async def test_a_turn_is_committed_when_the_disk_has_space_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk is no fault of the message: it makes no dead letter, and the engine is not asked again."""
+    _fail_commits(desk, monkeypatch, MAX_ATTEMPTS + 2)
+    assert [reply.text for reply in await desk.gets("hola")] == ["la respuesta"]
+    assert [(row.state, row.attempts) for row in desk.inbound()] == [("done", 1)]
+    assert len(desk.engine.asked) == 1
+
+
+async def test_a_turn_is_stored_once_when_the_answer_to_its_commit_is_lost(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database has committed and died before it could say so: the next try finds that the lease is gone."""
+    _fail_commits(desk, monkeypatch, 1, after=True)
+    assert [reply.text for reply in await desk.gets("hola")] == ["la respuesta"]
+    assert [row.state for row in desk.inbound()] == ["done"]
+    assert not await desk.worker.run_once()
+
+
+async def test_a_try_is_not_counted_when_the_database_was_away_beyond_the_lease(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often that happens, the message is answered in the end and becomes no dead letter."""
+    for _ in range(MAX_ATTEMPTS + 2):
+        with monkeypatch.context() as patch:
+            _fail_commits(desk, patch, 1)
+            desk.engine.trouble = lambda: desk.system.clock.turn(seconds=LEASE_SECONDS + 1)
+            if not desk.inbound():
+                desk.system.inbox.store([make_inbound("hola")])
+            assert await desk.worker.run_once()
+    desk.engine.trouble = None
+    assert await desk.worker.run_once()
+    assert [(row.state, row.error_code) for row in desk.inbound()] == [("done", "")]
+    assert [reply.text for reply in desk.sent()] == ["la respuesta"]
+
+
+async def test_a_worker_takes_up_again_what_it_claimed_in_vain(desk: Desk) -> None:
+    """The database died between the claim and its answer: the person does not wait for the lease to run out."""
+    desk.system.inbox.store([make_inbound("hola")])
+    assert desk.worker._parts.turns.claim() is not None
+    assert await desk.worker.run_once()
+    assert [row.state for row in desk.inbound()] == ["done"]
+
+
+async def test_a_worker_that_hangs_ends_itself(desk: Desk, tmp_path: Path) -> None:
+    """A loop that no time-out reaches ends the process; the message is counted as tried, and its text is nowhere in the log."""
+    desk.system.inbox.store([make_inbound("algo muy privado")])
+    desk.engine.trouble = lambda: time.sleep(60)
+    with mock.patch("bot.worker.HANG_SECONDS", 0.2), (tmp_path / "log").open("w") as log, mock.patch("sys.__stderr__", log):
+        child = os.fork()
+        if not child:
+            try:
+                asyncio.new_event_loop().run_until_complete(desk.worker.run_once())
+            finally:
+                os._exit(9)
+    _, status = await asyncio.to_thread(os.waitpid, child, 0)
+    assert os.waitstatus_to_exitcode(status) == 1
+    assert "test_worker.py" in (tmp_path / "log").read_text()
+    assert "privado" not in (tmp_path / "log").read_text()
+    assert [(row.state, row.attempts) for row in desk.inbound()] == [("waiting", 1)]
 
 
 TYPED_COMMANDS = [

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 
 import pytest
 from anyio import CapacityLimiter
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 
 from bot.conversations.outbox import MAX_ATTEMPTS, SENDING_LEASE_SECONDS
 from bot.errors import SendFailed, SendFailure
-from bot.gateway.sending import REPLY_SECONDS, SendingLoop
+from bot.gateway.sending import RENEW_SECONDS, SendingLoop
 from bot.messages import ChannelLimits, ContactLeft, OutboundMessage, QuickReply
 from bot.storage.models import Contact, Conversation, Delivery, Outbound
+from channels.base import SendRequest
 from tests.support.gateway import Parts
 from tests.unit.gateway.fakes import FakeChannel, FakeClock, message
 
@@ -244,6 +247,44 @@ async def test_other_gateway_takes_over_when_one_was_killed(
     assert channel.sent == [("ana", "dos")]
 
 
+def lose_database(parts: Parts, monkeypatch: pytest.MonkeyPatch, times: int, *, after: bool = False) -> None:
+    """Let the next records of sent parts fail, before or after they are committed."""
+    monkeypatch.setattr("bot.gateway.sending.RECORD_SECONDS", 0.01)
+    record, failures = parts.outbox.part_sent, iter(range(times))
+
+    def record_or_fail(outbound_id: int, provider_id: str, *, is_last: bool = False) -> None:
+        fails = next(failures, None) is not None
+        if after or not fails:
+            record(outbound_id, provider_id, is_last=is_last)
+        if fails:
+            raise OperationalError("UPDATE", {}, OSError("No space left on device"))
+
+    monkeypatch.setattr(parts.outbox, "part_sent", record_or_fail)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["it was not written", "only the answer was lost"])
+async def test_nothing_is_sent_twice_when_the_database_is_away(
+    clocked: Parts, channel: FakeChannel, loop: SendingLoop, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    """What the provider took is written down when the database is back, each part once."""
+    (outbound_id,) = reply(clocked, "ana", "uno|dos")
+    lose_database(clocked, monkeypatch, 1 if after else 5, after=after)
+    await run_until(loop, lambda: row(clocked, outbound_id).state == "sent")
+    assert channel.sent == [("ana", "uno"), ("ana", "dos")]
+    assert (row(clocked, outbound_id).parts_sent, row(clocked, outbound_id).attempts) == (2, 1)
+
+
+async def test_nothing_is_sent_twice_when_the_database_is_away_beyond_the_lease(
+    clocked: Parts, clock: FakeClock, channel: FakeChannel, loop: SendingLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop does not take what it still has in hand."""
+    (outbound_id,) = reply(clocked, "ana", "uno")
+    lose_database(clocked, monkeypatch, 40)
+    channel.before_send = lambda: clock.advance(seconds=SENDING_LEASE_SECONDS + 1)
+    await run_until(loop, lambda: row(clocked, outbound_id).state == "sent")
+    assert channel.sent == [("ana", "uno")]
+
+
 async def test_loop_counts_as_dead_when_it_was_stopped(loop: SendingLoop) -> None:
     """Readiness sees a loop that has ended."""
     assert loop.is_alive
@@ -251,6 +292,34 @@ async def test_loop_counts_as_dead_when_it_was_stopped(loop: SendingLoop) -> Non
     assert not loop.is_alive
 
 
+async def test_reply_stays_ours_when_the_provider_is_slow(
+    clocked: Parts, clock: FakeClock, channel: FakeChannel, loop: SendingLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another gateway does not take it, however long the provider needs; a killed one's replies are free after the lease."""
+    monkeypatch.setattr("bot.gateway.sending.RENEW_SECONDS", 0.0)
+    send, answer = channel.send, asyncio.Event()
+
+    async def send_slowly(address: str, request: SendRequest) -> str:
+        await answer.wait()
+        return await send(address, request)
+
+    monkeypatch.setattr(channel, "send", send_slowly)
+    (outbound_id,) = reply(clocked, "ana", "uno")
+    task = asyncio.create_task(loop.run())
+    await until(lambda: row(clocked, outbound_id).state == "sending")
+    clock.advance(seconds=SENDING_LEASE_SECONDS - 1)
+    loop.wake()
+    renewed = clock() + timedelta(seconds=SENDING_LEASE_SECONDS)
+    await until(lambda: row(clocked, outbound_id).due_at == renewed)
+    clock.advance(seconds=SENDING_LEASE_SECONDS - 1)
+    assert clocked.outbox.take_due({"fake"}, 10) == []
+    answer.set()
+    await until(lambda: row(clocked, outbound_id).state == "sent")
+    loop.stop()
+    await task
+    assert channel.sent == [("ana", "uno")]
+
+
 def test_times_fit_when_a_reply_is_slow() -> None:
-    """One gateway gives a reply up before another may take it."""
-    assert REPLY_SECONDS < SENDING_LEASE_SECONDS
+    """A renewal may fail twice before another gateway may take the reply."""
+    assert 3 * RENEW_SECONDS < SENDING_LEASE_SECONDS
