@@ -15,6 +15,7 @@ from bot.conversations.outbox import Outbox
 from bot.conversations.stand_in import StandIn
 from bot.conversations.turns import Turns
 from bot.gateway.app import build_app
+from bot.gateway.connections import allow_open_files, protocol_of
 from bot.gateway.health import ReadyCheck
 from bot.gateway.overdue import OverdueLoop
 from bot.settings import Settings
@@ -35,7 +36,7 @@ class GatewayServer(uvicorn.Server):
             host=host,
             port=port,
             lifespan="on",
-            http="httptools",
+            http=protocol_of(),
             ws="none",
             # Our own log set-up applies; an access line for each call would show when each contact writes.
             log_config=None,
@@ -79,6 +80,7 @@ def serve(
         build_stand_in: makes what answers while no worker does; called when it is needed first.
         checks: what else must be in order before `/readyz` says that we are ready.
     """
+    allow_open_files()
     app = build_app(
         channels=channels,
         inbox=Inbox(database, vault, clock),
