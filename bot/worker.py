@@ -1,7 +1,8 @@
 """The worker: claims a conversation that waits, decides the reply to its oldest message, and commits all effects at once.
 
 The order of a decision: too many messages at once, kinds that are no question, the choice that was tapped, urgent phrases, the
-choice that was typed, then the engine. A tapped choice comes with its title as text, so "Emergency" in the menu must not be read as a cry for help.
+choice that was typed, then the engine. A tapped choice comes with its title as text, so "Emergency" in the menu must not be read
+as a cry for help.
 """
 
 from __future__ import annotations
