@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from html.parser import HTMLParser
 from typing import Any
@@ -11,13 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.conversations.commands import engine_text
+from bot.conversations.turns import fresh_turn
 from bot.messages import OutboundMessage, QuickReply
+from bot.worker import ENGINE_SECONDS
 from channels.telegram.render import render_message as telegram
 from channels.webchat.render import render_message as webchat
 from channels.whatsapp import TemplateSet
 from channels.whatsapp.render import render_message as whatsapp
-from tests.support.engine import EngineConversation, texts_of
+from tests.support.engine import NOW, EngineConversation, shared_worker, texts_of
 
+LONGEST = 4096
 SPACES = [chr(code) for code in range(0x110000) if chr(code).isspace()]
 COMMANDS = (
     "/greet",
@@ -91,6 +95,18 @@ async def test_reply_does_not_repeat_what_was_typed(mark: str) -> None:
         shown = texts_of(result) + "".join(choice.title for reply in result.replies for choice in reply.quick_replies)
         assert mark not in shown
         assert "49" not in re.findall(r"\b49\b", shown)
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    "piece", ["a", "1", "1-", "a.", "+1", "http://", "[](", "auxilo ", "mexicoo espanaa ", "quieromeayudaauxilio", "😀", "\u0301"]
+)
+async def test_longest_message_is_answered_within_the_engine_s_time(piece: str) -> None:
+    """No text makes a pattern run away: the worker gives a turn up after twenty seconds, and these take well under one."""
+    turn = fresh_turn((piece * LONGEST)[:LONGEST], "", NOW)
+    result = await asyncio.wait_for(shared_worker().decide(turn), ENGINE_SECONDS)
+    assert result.error_code == ""
+    assert result.replies
 
 
 class _Tags(HTMLParser):
