@@ -1,9 +1,9 @@
 """The worker: claims a conversation that waits, decides the reply to its oldest message, and commits all effects at once.
 
-The order of a decision: kinds that are no question, the words by which people stop us or ask for their data, the choice that
-was tapped, urgent phrases, the choice that was typed, then the engine. No word of the second group is an urgent one; if a slip
-makes it look so, the emergency goes first. A tapped choice comes with its title as text, so "Emergency" must not be read as a
-cry for help.
+The order of a decision: too many messages at once, kinds that are no question, the words by which people stop us or ask for
+their data, the choice that was tapped, urgent phrases, the choice that was typed, then the engine. No word of the third group
+is an urgent one; if a slip makes it look so, the emergency goes first. A tapped choice comes with its title as text, so
+"Emergency" must not be read as a cry for help.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, Operationa
 from bot import metrics
 from bot.conversations.choices import chosen_payload, tapped_payload
 from bot.conversations.commands import Command, read_command
+from bot.conversations.flood import KEPT, REPEATED, TOLD, is_card_in_sight, is_flood, is_told, urgent_mark
 from bot.conversations.masking import mask
 from bot.conversations.paging import MORE, fit_choices, following_page
 from bot.conversations.privacy import PrivacyDesk
@@ -213,6 +214,35 @@ class Worker:
 
     async def decide(self, turn: Turn) -> TurnResult:
         """Return what a message gets, in the order that the module states; nothing is stored."""
+        if is_flood(turn.received_at, turn.earlier):
+            return await self._decide_in_flood(turn)
+        return await self._decide(turn)
+
+    async def _decide_in_flood(self, turn: Turn) -> TurnResult:
+        """Answer what is urgent, say once that it is too much, and keep the rest, masked, without an answer."""
+        topic = self._urgent_topic(turn)
+        if topic and not is_card_in_sight(topic, turn.earlier):
+            return replace(await self._decide(turn), error_code=urgent_mark(topic))
+        stopped = None if topic else self._parts.privacy.hear_stop(turn, mask(turn.text))
+        if stopped is not None:
+            return stopped
+        kept = self._plain(turn, OutboundMessage(""))
+        if topic or turn.kind is InboundKind.GROUP or is_told(turn.earlier):
+            return replace(kept, error_code=REPEATED if topic else KEPT)
+        notice = OutboundMessage(self._parts.texts.text(turn.locale, "reply.too_many_messages"))
+        return replace(kept, replies=[notice], error_code=TOLD)
+
+    def _urgent_topic(self, turn: Turn) -> str:
+        """Return what is urgent in a message, said or tapped, the emergency menu included; empty when nothing is."""
+        command = read_command(chosen_payload(turn, self._parts.ordinals))
+        if command and command.entities.get("family") == "emergency":
+            return command.intent
+        if command and command.intent in self._parts.urgent.topics:
+            return command.intent
+        match = self._parts.urgent.match(turn.text) if turn.text and turn.kind is not InboundKind.QUICK_REPLY else None
+        return match.topic if match else ""
+
+    async def _decide(self, turn: Turn) -> TurnResult:
         fixed = self._fixed_reply(turn)
         if fixed is not None:
             return self._plain(turn, fixed)

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 _PAYLOAD = re.compile(r"^/([a-z0-9_]+)(\{.*\})?$", re.DOTALL)
+_COMMAND_SIGNS = re.compile(r"^[/\s]+")
 _CHANNEL_COMMANDS = {
     "command:menu": "/menu",
     "command:language": "/change_language",
@@ -51,5 +52,8 @@ def read_command(raw: str) -> Command | None:
 
 
 def engine_text(text: str) -> str:
-    """Return what a contact typed in a form that the engine takes as data: without slashes in front."""
-    return text.lstrip("/ \t\r\n\f\v").rstrip()
+    """Return what a contact typed in a form that the engine takes as data: without slashes in front.
+
+    The engine strips every space that Unicode knows before it looks for the slash, so all of them go here too.
+    """
+    return _COMMAND_SIGNS.sub("", text).rstrip()

@@ -74,6 +74,13 @@ class PrivacyDesk:
             return None  # "start" of somebody who never stopped opens the conversation.
         return self._answer(match.request, _in_language_of(match, turn), masked)
 
+    def hear_stop(self, turn: Turn, masked: str) -> TurnResult | None:
+        """Return what a typed wish to be left alone asks of us, or None: that one is heard even among too many messages."""
+        match = self._words.find(turn.text) if turn.kind in _TYPED else None
+        if match is None or match.request is not PrivacyRequest.STOP:
+            return None
+        return self._answer(match.request, _in_language_of(match, turn), masked)
+
     def tap(self, turn: Turn, chosen: str, masked: str) -> TurnResult | None:
         """Return what a choice asks of us, or None when it is not ours."""
         if chosen in (ERASE_YES, ERASE_NO):

@@ -27,6 +27,8 @@ WAIT_SECONDS = 20.0
 """How long a message may wait for a worker before the gateway answers it."""
 TELL_AGAIN = timedelta(minutes=30)
 """How long somebody is not told again that their messages are kept."""
+CARD_AGAIN = timedelta(minutes=1)
+"""How long the same card is not sent again to somebody who repeats a cry for help: it stands right above."""
 _MOST_AT_ONCE = 50
 
 logger = logging.getLogger(__name__)
@@ -60,6 +62,7 @@ class StandIn:
         self._clock = clock
         self._ordinals = intents / "vocabulary" / "ordinals.yml"
         self._told: dict[str, datetime] = {}
+        self._carded: dict[tuple[str, str], datetime] = {}
         self._passed: set[int] = set()
 
     def answer_overdue(self) -> int:
@@ -68,12 +71,13 @@ class StandIn:
         self._passed &= set(waiting)
         now = self._clock()
         self._told = {contact: at for contact, at in self._told.items() if now - at < TELL_AGAIN}
+        self._carded = {card: at for card, at in self._carded.items() if now - at < CARD_AGAIN}
         return sum(self._answer(inbound_id) for inbound_id in waiting if inbound_id not in self._passed)
 
     def _answer(self, inbound_id: int) -> bool:
         turn = self._turns.read(inbound_id)
         reply, ends = self.decide(turn) if turn else (None, False)
-        if turn is None or (reply is None and self._is_better_silent(turn)):
+        if turn is None or self._has_heard(turn, reply, ends=ends):
             self._passed.add(inbound_id)
             return False
         fitted = fit_choices(reply or self._kept(turn.locale), self._limits.get(turn.channel), self._texts, turn.locale)
@@ -85,12 +89,17 @@ class StandIn:
             logger.warning("stood_in id=%s channel=%s ends=%s", turn.trace_id, turn.channel, ends)
             if reply is None:
                 self._told[turn.conversation_id] = self._clock()
+            elif not ends:
+                self._carded[turn.conversation_id, reply.text] = self._clock()
         return is_queued
 
-    def _is_better_silent(self, turn: Turn) -> bool:
-        """Tell whether "your message is kept" would be one message too many: in a group, again, or to who asks us to stop."""
-        if turn.kind is InboundKind.GROUP or turn.conversation_id in self._told:
-            return True
+    def _has_heard(self, turn: Turn, reply: OutboundMessage | None, *, ends: bool) -> bool:
+        """Tell whether only a worker has something new to say: the card or the word that all is kept stands there already."""
+        if reply is None:
+            return turn.kind is InboundKind.GROUP or turn.conversation_id in self._told or self._asks_to_stop(turn)
+        return not ends and (turn.conversation_id, reply.text) in self._carded
+
+    def _asks_to_stop(self, turn: Turn) -> bool:
         match = self._privacy_words.find(turn.text) if turn.text else None
         return match is not None and match.request is PrivacyRequest.STOP
 

@@ -13,19 +13,20 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, Update, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Executable, Update, bindparam, case, func, or_, select, update
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
 from bot.conversations.effects import Effect, EffectKind, apply_effect
 from bot.conversations.erasure import ErasedTurn, erase_and_confirm
+from bot.conversations.flood import FLOOD_MESSAGES, EarlierMessage
 from bot.conversations.outbox import Outbox
 from bot.conversations.queues import is_waiting
 from bot.conversations.unanswered import Question, store_question
 from bot.errors import LeaseLost, SettingsError
 from bot.logs import trace_id
 from bot.messages import InboundKind, Location, OutboundMessage
-from bot.storage.models import Contact, Conversation, Inbound, Outbound, QuickReplyToken
+from bot.storage.models import Contact, Conversation, Inbound, Outbound, QuickReplyToken, UtcDateTime
 from bot.storage.session import Database
 from bot.storage.vault import Vault
 
@@ -55,6 +56,7 @@ class Turn:
         has_been_answered: the conversation has had a reply before.
         is_stood_in: the gateway has answered it in full while no worker did; it is only run for the engine's memory.
         is_opted_out: the contact has asked us to stop, and has not taken that back.
+        earlier: the contact's last answered messages, the newest first, as many as the flood rule looks at.
     """
 
     inbound_id: int
@@ -77,6 +79,7 @@ class Turn:
     has_been_answered: bool
     is_stood_in: bool = False
     is_opted_out: bool = False
+    earlier: tuple[EarlierMessage, ...] = ()
 
     @property
     def trace_id(self) -> str:
@@ -205,7 +208,7 @@ class Turns:
             for reply in result.replies:
                 self._outbox.enqueue(session, turn.conversation_id, turn.channel, reply, turn.inbound_id)
             # Last, and a statement of its own: on PostgreSQL it must see what came in while we waited for the row's lock.
-            connection.execute(_wait_for_next(), {"of_conversation": turn.conversation_id})
+            connection.execute(_wait_for_next(), {"of_conversation": turn.conversation_id, "now": now})
 
     def give_back(self, turn: Turn) -> None:
         """Let another worker run a claimed turn at once, as if it had not been tried.
@@ -289,6 +292,7 @@ class Turns:
             has_been_answered=row.has_been_answered,
             is_stood_in=row.error_code == STOOD_IN,
             is_opted_out=row.opted_out_at is not None,
+            earlier=_earlier_messages(session, row.conversation_id, inbound_id),
         )
 
     def _payload_of(self, session: Session, conversation_id: str, token: str, tapped_at: datetime) -> str:
@@ -327,6 +331,11 @@ def _last_choices(session: Session, conversation_id: str, at: datetime) -> tuple
     """Return what a contact saw last when they wrote: a "2" must not be read against a menu that was sent meanwhile."""
     rows = session.execute(_newest_choices(), {"of_conversation": conversation_id, "at": at})
     return tuple(OfferedChoice(row.position, row.title, row.payload) for row in rows if row.expires_at >= at)
+
+
+def _earlier_messages(session: Session, conversation_id: str, inbound_id: int) -> tuple[EarlierMessage, ...]:
+    rows = session.execute(_answered_before(), {"of_conversation": conversation_id, "of_inbound": inbound_id})
+    return tuple(EarlierMessage(row.received_at, row.error_code) for row in rows)
 
 
 # The statements below are built once, because building them took most of the time in which the lock was held.
@@ -437,6 +446,13 @@ def _newest_choices() -> Executable:
 
 
 @lru_cache(maxsize=1)
+def _answered_before() -> Executable:
+    done = (Inbound.conversation_id == bindparam("of_conversation"), Inbound.state == "done")
+    before = select(Inbound.received_at, Inbound.error_code).where(*done, Inbound.id < bindparam("of_inbound"))
+    return before.order_by(Inbound.id.desc()).limit(FLOOD_MESSAGES)
+
+
+@lru_cache(maxsize=1)
 def _release_lease() -> Executable:
     mine = (Conversation.lease_owner == bindparam("owner"), Conversation.lease_until >= bindparam("now"))
     return update(Conversation).where(_of_conversation(), *mine).values(lease_owner="", lease_until=None)
@@ -486,6 +502,7 @@ def _set_engine_state() -> Executable:
 
 @lru_cache(maxsize=1)
 def _wait_for_next() -> Executable:
+    """Whoever has more waiting queues up again, behind all who wait now: a flood holds nobody up longer than a turn."""
     waiting = (Inbound.conversation_id == Conversation.id, Inbound.state == "waiting")
-    following = select(Inbound.received_at).where(*waiting).order_by(Inbound.id).limit(1).scalar_subquery()
-    return update(Conversation).where(_of_conversation()).values(waiting_since=following)
+    again = case((select(Inbound.id).where(*waiting).exists(), bindparam("now", type_=UtcDateTime())), else_=None)
+    return update(Conversation).where(_of_conversation()).values(waiting_since=again)

@@ -16,9 +16,14 @@ BODY_SECONDS = 10.0
 """How long a body may take to arrive, shorter than the 15 s that Twilio waits for an answer,
 https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides ."""
 
-CONTACT_MESSAGES = 20
+MOST_BODY_BYTES = 64 * 1024 * 1024
+"""How much of bodies that are still coming we hold at once, over all connections; beyond it calls are asked to come again."""
+BUSY_SECONDS = 5
+
+CONTACT_MESSAGES = 120
 CONTACT_SECONDS = 60.0
-"""A contact of a page may send this many messages in this time; no hand types faster for long."""
+"""A contact of a page may send this many messages in this time, so that no script fills the database. What a person reads who
+writes too much is decided behind the door, where urgent messages are known: `bot.conversations.flood`."""
 MOST_CONTACTS = 10_000
 """How many contacts we remember for that; the one that has been silent longest is dropped."""
 
@@ -42,10 +47,18 @@ _HTTPS_ONLY = "max-age=31536000"
 class BodyLimit:
     """ASGI middleware that reads a call's whole body first, and refuses one that is too large or too slow."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int = BODY_BYTES, seconds: float = BODY_SECONDS) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_bytes: int = BODY_BYTES,
+        seconds: float = BODY_SECONDS,
+        max_together: int = MOST_BODY_BYTES,
+    ) -> None:
         self._app = app
         self._max_bytes = max_bytes
         self._seconds = seconds
+        self._max_together = max_together
+        self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -62,6 +75,8 @@ class BodyLimit:
             await _refuse(scope, receive, send, 408, "body_too_slow")
         except _TooLarge:
             await _refuse(scope, receive, send, 413, "body_too_large")
+        except _TooMuchTogether:
+            await _refuse(scope, receive, send, 503, "busy")
         except _CallerGone:
             return
         else:
@@ -70,20 +85,30 @@ class BodyLimit:
     async def _read(self, receive: Receive) -> bytes:
         chunks: list[bytes] = []
         size = 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise _CallerGone
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > self._max_bytes:
-                raise _TooLarge
-            chunks.append(chunk)
-            if not message.get("more_body", False):
-                return b"".join(chunks)
+        try:
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise _CallerGone
+                chunk = message.get("body", b"")
+                size += len(chunk)
+                self._held += len(chunk)
+                if size > self._max_bytes:
+                    raise _TooLarge
+                if self._held > self._max_together:
+                    raise _TooMuchTogether
+                chunks.append(chunk)
+                if not message.get("more_body", False):
+                    return b"".join(chunks)
+        finally:
+            self._held -= size
 
 
 class _TooLarge(Exception):
+    pass
+
+
+class _TooMuchTogether(Exception):
     pass
 
 
@@ -107,7 +132,8 @@ class _Replay:
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, code: str) -> None:
     # The rest of the body is still on its way, so the connection can not be used again.
-    response = JSONResponse({"error": code}, status, headers={"connection": "close"})
+    headers = {"connection": "close", **({"retry-after": str(BUSY_SECONDS)} if status == 503 else {})}
+    response = JSONResponse({"error": code}, status, headers=headers)
     await response(scope, receive, send)
 
 

@@ -18,6 +18,7 @@ from bot.conversations.retention import Retention
 from bot.conversations.stand_in import StandIn
 from bot.conversations.turns import Turns
 from bot.gateway.app import build_app
+from bot.gateway.connections import allow_open_files, protocol_of
 from bot.gateway.health import ReadyCheck
 from bot.gateway.overdue import OverdueLoop
 from bot.gateway.purging import PurgeLoop
@@ -39,7 +40,7 @@ class GatewayServer(uvicorn.Server):
             host=host,
             port=port,
             lifespan="on",
-            http="httptools",
+            http=protocol_of(),
             ws="none",
             # Our own log set-up applies; an access line for each call would show when each contact writes.
             log_config=None,
@@ -90,6 +91,7 @@ def serve(
         retention: deletes every hour what is past its time.
         checks: what else must be in order before `/readyz` says that we are ready.
     """
+    allow_open_files()
     app = build_app(
         channels=channels,
         inbox=Inbox(database, vault, clock),

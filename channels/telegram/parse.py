@@ -64,6 +64,9 @@ _UNREADABLE = (
 _GROUP_NOTICES = ("left_chat_member", "migrate_to_chat_id", "migrate_from_chat_id", "pinned_message")
 """What happens in a group without anybody addressing the bot; after the first two it cannot even answer there."""
 
+_HIGHEST_NUMBER = 2**63 - 1
+"""The largest id that Telegram's documentation allows for, with room."""
+
 # What python-telegram-bot raises on an update whose parts have the wrong type, lack a field or hold an impossible time.
 _SHAPE_ERRORS = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, OSError)
 
@@ -93,7 +96,7 @@ def parse_update(data: dict[str, Any]) -> list[InboundEvent]:
     """
     try:
         update = Update.de_json(data)
-        event = _event(update)
+        event = _event(_number(update.update_id), update)
     except _SHAPE_ERRORS:
         raise RequestRefused(400, "update_malformed") from None
     return [event] if event else []
@@ -106,13 +109,13 @@ def callback_query_id(data: dict[str, Any]) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _event(update: Update) -> InboundEvent | None:
+def _event(update_id: int, update: Update) -> InboundEvent | None:
     if update.message:
-        return _message(update.update_id, update.message)
+        return _message(update_id, update.message)
     if update.edited_message:
-        return _edited(update.update_id, update.edited_message)
+        return _edited(update_id, update.edited_message)
     if update.callback_query:
-        return _tapped(update.update_id, update.callback_query)
+        return _tapped(update_id, update.callback_query)
     if update.my_chat_member:
         return _left(update.my_chat_member)
     return None
@@ -174,7 +177,7 @@ def _tapped(update_id: int, query: CallbackQuery) -> InboundMessage | None:
         return None
     return InboundMessage(
         channel=CHANNEL,
-        address=str(chat.id if chat else query.from_user.id),
+        address=_address(chat.id if chat else query.from_user.id),
         provider_id=str(update_id),
         kind=InboundKind.QUICK_REPLY,
         quick_reply=_storable(query.data)[: LIMITS.token_bytes],
@@ -184,12 +187,12 @@ def _tapped(update_id: int, query: CallbackQuery) -> InboundMessage | None:
 
 def _left(change: ChatMemberUpdated) -> ContactLeft | None:
     is_left = change.chat.type == ChatType.PRIVATE and change.new_chat_member.status == ChatMemberStatus.BANNED
-    return ContactLeft(CHANNEL, str(change.chat.id), change.date) if is_left else None
+    return ContactLeft(CHANNEL, _address(change.chat.id), change.date) if is_left else None
 
 
 def _group(update_id: int, chat_id: int) -> InboundMessage:
     """Keep nothing of what was said in a group: the people there did not write to us."""
-    return InboundMessage(channel=CHANNEL, address=str(chat_id), provider_id=str(update_id), kind=InboundKind.GROUP)
+    return InboundMessage(channel=CHANNEL, address=_address(chat_id), provider_id=str(update_id), kind=InboundKind.GROUP)
 
 
 def _inbound(
@@ -206,7 +209,7 @@ def _inbound(
     sender = message.from_user
     return InboundMessage(
         channel=CHANNEL,
-        address=str(message.chat.id),
+        address=_address(message.chat.id),
         provider_id=str(update_id),
         kind=kind,
         text=text[: LIMITS.inbound_text],
@@ -217,6 +220,17 @@ def _inbound(
         sent_at=message.edit_date or message.date,
         is_shortened=len(text) > LIMITS.inbound_text,
     )
+
+
+def _address(chat_id: object) -> str:
+    """Return a chat's number as an address; nothing else is one, https://core.telegram.org/bots/api#chat ."""
+    return str(_number(chat_id))
+
+
+def _number(value: object) -> int:
+    if type(value) is not int or abs(value) > _HIGHEST_NUMBER:
+        raise ValueError("not a number of Telegram's")
+    return value
 
 
 def _storable(text: str) -> str:

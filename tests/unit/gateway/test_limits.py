@@ -87,3 +87,21 @@ async def test_allowance_ends_when_a_contact_writes_too_much() -> None:
     assert await allowance.take("eva")
     assert await allowance.take("sol")
     assert await allowance.take("ana")
+
+
+def test_bodies_are_refused_when_they_are_too_much_together() -> None:
+    """Many half-sent bodies do not fill the memory; when they are gone, others are served again."""
+    limited = BodyLimit(Starlette(routes=[Route("/", _size, methods=["POST"])]), max_bytes=1000, seconds=5, max_together=1500)
+    with serve(limited) as url:
+        target = urlsplit(url)
+        with socket.create_connection((str(target.hostname), target.port or 0), timeout=5) as slow:
+            slow.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n" + b"x" * 999)
+            deadline = time.monotonic() + 5
+            while (refused := httpx.post(url, content=b"x" * 900)).status_code == 200 and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert (refused.status_code, refused.json()) == (503, {"error": "busy"})
+            assert refused.headers["retry-after"]
+        deadline = time.monotonic() + 5
+        while (answer := httpx.post(url, content=b"x" * 900)).status_code != 200 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert answer.text == "900"
