@@ -20,7 +20,18 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bot.errors import RutaError
 from bot.logs import set_up_logging
-from bot.wiring import App, Paths, build_channel, build_stand_in, build_worker, channel_limits, enabled_names, open_app, utc_now
+from bot.wiring import (
+    App,
+    Paths,
+    build_channel,
+    build_editor_parts,
+    build_stand_in,
+    build_worker,
+    channel_limits,
+    enabled_names,
+    open_app,
+    utc_now,
+)
 
 if TYPE_CHECKING:
     from bot.worker import Worker
@@ -34,7 +45,8 @@ db = typer.Typer(no_args_is_help=True, help="The database.")
 content = typer.Typer(no_args_is_help=True, help="Small tools for the content folder.")
 whatsapp = typer.Typer(no_args_is_help=True, help="WhatsApp through Twilio.")
 telegram = typer.Typer(no_args_is_help=True, help="Telegram.")
-for name, group in (("db", db), ("content", content), ("whatsapp", whatsapp), ("telegram", telegram)):
+editor = typer.Typer(invoke_without_command=True, help="The editor: web pages with which staff keep the content.")
+for name, group in (("db", db), ("content", content), ("editor", editor), ("whatsapp", whatsapp), ("telegram", telegram)):
     app.add_typer(group, name=name)
 
 
@@ -57,11 +69,14 @@ def run() -> None:
     with Supervisor() as supervisor:
         supervisor.start("gateway", ["gateway"])
         screen.print(f"gateway      ready on {opened.settings.host}:{opened.settings.port}")
+        supervisor.start("editor", ["editor"])
+        screen.print(f"editor       ready on {opened.settings.host}:{opened.settings.editor_port}")
         with _spinner("worker       loading the engine"):
             for _ in range(opened.settings.workers):
                 supervisor.start("worker", ["worker"])
         screen.print(f"worker       ready ({opened.settings.workers})")
-        screen.print(f"\nOpen {opened.settings.public_url}/webchat   (Ctrl-C stops)\n")
+        screen.print(f"\nOpen {opened.settings.public_url}/webchat   (Ctrl-C stops)")
+        screen.print(f"Staff  {opened.settings.editor_url}   (first account: ruta editor create-admin E-MAIL)\n")
         supervisor.watch(screen.print)
 
 
@@ -216,6 +231,51 @@ def keys() -> None:
 def db_upgrade() -> None:
     """Bring the database's tables to the form that this release needs; safe to repeat."""
     _upgrade(open_app(ROOT))
+
+
+@editor.callback()
+def editor_serve(context: typer.Context) -> None:
+    """Run the editor when no command is named; its address is RUTA_EDITOR_URL."""
+    if context.invoked_subcommand:
+        return
+    from bot.editor.app import serve_editor
+    from bot.supervisor import say_ready
+
+    opened = open_app(ROOT)
+    _require_current(opened)
+    serve_editor(build_editor_parts(opened), opened.settings.host, opened.settings.editor_port, say_ready)
+
+
+@editor.command("create-admin")
+def editor_create_admin(email: str) -> None:
+    """Print a link with which the first admin makes an account, good once within 72 hours; admins invite everybody else.
+
+    For somebody who has an account already it prints a link that sets a new password and gives the role admin.
+    """
+    from bot.editor.commands import invite_admin
+
+    opened = open_app(ROOT)
+    _require_current(opened)
+    print(invite_admin(build_editor_parts(opened), email))
+
+
+@editor.command("audit")
+def editor_audit(
+    verify: Annotated[bool, typer.Option("--verify", help="Check the chain; the exit code is 1 when it is broken.")] = False,
+) -> None:
+    """Print the audit log, the oldest entry first: number, time, who, action, target, detail. Names are not printed."""
+    from bot.editor.commands import audit_lines
+
+    opened = open_app(ROOT)
+    _require_current(opened)
+    audit = build_editor_parts(opened).audit
+    if not verify:
+        print("\n".join(audit_lines(audit)))
+        return
+    count, last_hash, broken = audit.verify()
+    verdict = f"broken at {broken[0]}" if broken else "the chain is whole"
+    screen.print(f"{count} entries, last hash {last_hash[:16]}, {verdict}")
+    raise typer.Exit(1 if broken else 0)
 
 
 @content.command("hash")

@@ -47,4 +47,8 @@ class Vault:
 
     def address_hash(self, channel: str, address: str) -> str:
         """Return the hex hash by which a contact is found."""
-        return hmac.new(self._hash_key, f"{channel}\0{address}".encode(), hashlib.sha256).hexdigest()
+        return self.keyed_hash(channel, address)
+
+    def keyed_hash(self, purpose: str, text: str) -> str:
+        """Return a hex hash that nobody can make without our key; the same text has another hash for another purpose."""
+        return hmac.new(self._hash_key, f"{purpose}\0{text}".encode(), hashlib.sha256).hexdigest()

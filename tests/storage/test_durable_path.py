@@ -37,7 +37,7 @@ def test_migrations_go_up_and_down_and_up_again(empty_database) -> None:
     assert is_current(empty_database)
     assert newest_revision() == HEAD
     assert downgrade_database(empty_database, "base")[1] == ""
-    assert upgrade_database(empty_database)[1] == "0001"
+    assert upgrade_database(empty_database)[1] == HEAD
 
 
 def test_store_drops_a_repeat_when_the_provider_delivers_twice(system: System) -> None:
