@@ -18,7 +18,7 @@ from starlette.routing import Route
 from bot.editor.gate import Gate
 from bot.editor.pages import Pages
 from bot.editor.parts import EditorParts
-from bot.editor.views import account, audit, home, invitation, people, sign_in, topic, topics
+from bot.editor.views import account, answer, audit, data, drafts, home, invitation, people, sign_in, topic, topics
 from bot.editor.visit import make_environment
 from bot.web import BodyLimit, ReadyServer, SecurityHeaders
 
@@ -26,6 +26,9 @@ MODULES: tuple[Pages, ...] = (
     home.pages,
     topics.pages,
     topic.pages,
+    answer.pages,
+    data.pages,
+    drafts.pages,
     sign_in.pages,
     invitation.pages,
     account.pages,

@@ -17,7 +17,7 @@ View = Callable[[Visit], Response]
 Counter = Callable[[EditorParts, Staff], int | None]
 """Returns how many things wait for this person; None: not known yet."""
 Undoer = Callable[[Visit, dict[str, Any]], str]
-"""Takes an action back and returns the address to go to."""
+"""Takes an action back and returns the address to go to; empty: it can not be taken back any more."""
 
 
 class PageNotFound(Exception):

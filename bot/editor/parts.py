@@ -8,15 +8,20 @@ from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 
+from bot.content.checks.entry import EntryChecks
 from bot.content.library import ContentLibrary
 from bot.editor.accounts import Accounts
 from bot.editor.audit import AuditLog
 from bot.editor.checked import Checked
+from bot.editor.drafts import Drafts
+from bot.editor.folder import ContentFolder
 from bot.editor.passwords import Passwords
+from bot.editor.previews import ShownReplies
 from bot.editor.second_factor import SecondFactor
 from bot.editor.sessions import Sessions
 from bot.editor.throttle import Throttle
 from bot.editor.undo import UndoSteps
+from bot.editor.workflow import Workflow
 from bot.i18n import Catalogues
 from bot.messages import Bubble, ChannelLimits, OutboundMessage
 from bot.storage.session import Database
@@ -96,3 +101,24 @@ class EditorParts:
     def checked(self) -> Checked:
         """What the checks say about the content."""
         return Checked(self.content, tuple(self.limits.items()), self.today)
+
+    @cached_property
+    def folder(self) -> ContentFolder:
+        """The one way to read and write the content folder."""
+        return ContentFolder(self.content)
+
+    @cached_property
+    def drafts(self) -> Drafts:
+        """The changes that are not live yet."""
+        return Drafts(self.database, self.audit, self.clock)
+
+    @cached_property
+    def workflow(self) -> Workflow:
+        """What moves drafts on."""
+        checks = EntryChecks(self.content, tuple(self.limits.items()))
+        return Workflow(self.database, self.audit, self.drafts, self.folder, self.library, checks, self.clock)
+
+    @cached_property
+    def shown_replies(self) -> ShownReplies:
+        """What composes replies from texts that are not live."""
+        return ShownReplies(self.texts, self.content / "people.yml")

@@ -35,7 +35,7 @@ def undo(visit: Visit) -> Response:
     if undoer is None:
         raise PageNotFound
     address = undoer(visit, data)
-    visit.notice(N_("editor.undo.done"))
+    visit.notice(N_("editor.undo.done") if address else N_("editor.undo.over"))
     return visit.redirect(local_address(address))
 
 

@@ -30,6 +30,8 @@ def show_topic(visit: Visit) -> Response:
         blocks=blocks(topic),
         answers={locale: topic.answers.get((destination, locale)) for locale in LOCALES},
         states={locale: text_state(topic, destination, locale) for locale in LOCALES},
+        drafts={locale: visit.parts.drafts.find(path_of(topic, destination, locale)) for locale in LOCALES},
+        may_change={locale: visit.staff.may_change(locale) for locale in LOCALES},
         review=review_state(blocks(topic)[destination], visit.parts.today()),
         sensitivity_keys=SENSITIVITY_KEYS,
         text_keys=TEXT_KEYS,
@@ -37,6 +39,11 @@ def show_topic(visit: Visit) -> Response:
         review_keys=REVIEW_KEYS,
         review_tags=REVIEW_TAGS,
     )
+
+
+def path_of(topic: Topic, destination: str, locale: str) -> str:
+    """Return the path of an answer below the content folder; it need not exist."""
+    return f"{topic.family}/{topic.id}/{destination + '.' if destination else ''}{locale}.md"
 
 
 def find_topic(visit: Visit) -> Topic:
