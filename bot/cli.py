@@ -52,12 +52,12 @@ for name, group in (("db", db), ("content", content), ("editor", editor), ("what
 
 @app.command()
 def run() -> None:
-    """Run everything on this machine: train if needed, migrate, start gateway and workers, print the address to open.
+    """Run everything on this machine: train if needed, migrate, start gateway, workers and editor, print the addresses.
 
     A program that dies is started again. Ctrl-C stops all. Settings: .env.example.
     """
     from bot.engine.training import is_model_current
-    from bot.supervisor import Supervisor
+    from bot.supervisor import StartFailed, Supervisor
 
     opened = open_app(ROOT)
     enabled_names(opened.settings)
@@ -69,12 +69,15 @@ def run() -> None:
     with Supervisor() as supervisor:
         supervisor.start("gateway", ["gateway"])
         screen.print(f"gateway      ready on {opened.settings.host}:{opened.settings.port}")
-        supervisor.start("editor", ["editor"])
-        screen.print(f"editor       ready on {opened.settings.host}:{opened.settings.editor_port}")
         with _spinner("worker       loading the engine"):
             for _ in range(opened.settings.workers):
                 supervisor.start("worker", ["worker"])
         screen.print(f"worker       ready ({opened.settings.workers})")
+        try:
+            supervisor.start("editor", ["editor"])
+            screen.print(f"editor       ready on {opened.settings.host}:{opened.settings.editor_port}")
+        except StartFailed as error:  # People who write are answered without it; the supervisor tries it again.
+            screen.print(f"editor       {error}", markup=False, style="yellow")
         screen.print(f"\nOpen {opened.settings.public_url}/webchat   (Ctrl-C stops)")
         screen.print(f"Staff  {opened.settings.editor_url}   (first account: ruta editor create-admin E-MAIL)\n")
         supervisor.watch(screen.print)
@@ -243,6 +246,7 @@ def editor_serve(context: typer.Context) -> None:
 
     opened = open_app(ROOT)
     _require_current(opened)
+    os.nice(WORKER_NICENESS)  # Checking the content takes seconds of work; whoever writes to the bot comes first.
     serve_editor(build_editor_parts(opened), opened.settings.host, opened.settings.editor_port, say_ready)
 
 

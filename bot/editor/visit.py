@@ -119,6 +119,7 @@ class Visit:
             staff=self.signed_in.staff if self.signed_in and is_full else None,
             menu=[entry for entry in self.menu if self.signed_in and is_full and self.staff.may(entry.needs)],
             here=self.request.url.path,
+            back=self.request.url.path if self.request.method == "GET" else "/",
             csrf=csrf_token(self.parts.vault, form_token),
             notices=self._notices() if not self.is_fragment else [],
             day=lambda day: format_day(day, self.locale),

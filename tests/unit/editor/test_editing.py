@@ -325,6 +325,16 @@ def test_facts_sources_and_dates_are_edited(world: EditorWorld) -> None:
     assert 'value="mañana"' in page
 
 
+def test_fact_that_an_answer_needs_is_not_taken_out(world: EditorWorld) -> None:
+    """A change of the data that leaves a number without its fact names the answers, and does not go live."""
+    browser, address = world.browser(world.person(Role.REVIEWER)), "/topics/passport/data/general"
+    facts = open_form(browser, address)["facts"].split(", ")
+    page = browser.post(address, follow=True, **{**open_form(browser, address), "facts": facts[-1]}).text
+    assert "es.md:" in page
+    assert "no está en ningún hecho" in page
+    assert publish(browser, only_draft(world).id).status_code == 422
+
+
 @pytest.mark.parametrize(
     "path", ["../etc/passwd", "routes/passport/../../x.md", "/etc/passwd", "routes/passport/es.md\n", "topics.yml", "schema.json"]
 )
