@@ -59,7 +59,7 @@ benchmark-nlu: .venv/installed-dev  ## Measure understanding on tests/nlu, the l
 	@$(RUTA) train --if-needed && $(PYTHON) -m benchmarks.understanding
 
 locales: .venv/installed-dev  ## Extract the keys of all sentences into locales/messages.pot.
-	@.venv/bin/pybabel -q extract -F babel.cfg -k text:2 -k sentence:1 -k N_ --no-location --sort-output --project="Ruta Segura" -o locales/messages.pot .
+	@.venv/bin/pybabel -q extract -F babel.cfg -k text:2 -k sentence:1 -k say:1 -k N_ --no-location --sort-output --project="Ruta Segura" -o locales/messages.pot .
 
 lock:  ## Resolve the pins anew.
 	@.ci/install --uv-only

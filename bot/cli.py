@@ -25,6 +25,7 @@ from bot.wiring import (
     App,
     Paths,
     build_channel,
+    build_editor_parts,
     build_retention,
     build_stand_in,
     build_worker,
@@ -49,7 +50,16 @@ content = typer.Typer(no_args_is_help=True, help="Small tools for the content fo
 whatsapp = typer.Typer(no_args_is_help=True, help="WhatsApp through Twilio.")
 telegram = typer.Typer(no_args_is_help=True, help="Telegram.")
 privacy = typer.Typer(no_args_is_help=True, help="What is kept of people, for how long, and proof that it goes.")
-GROUPS = {"db": db, "keys": keys, "content": content, "privacy": privacy, "whatsapp": whatsapp, "telegram": telegram}
+editor = typer.Typer(invoke_without_command=True, help="The editor: web pages with which staff keep the content.")
+GROUPS = {
+    "db": db,
+    "keys": keys,
+    "content": content,
+    "editor": editor,
+    "privacy": privacy,
+    "whatsapp": whatsapp,
+    "telegram": telegram,
+}
 for name, group in GROUPS.items():
     app.add_typer(group, name=name)
 app.command()(backup)
@@ -58,12 +68,12 @@ app.command()(restore)
 
 @app.command()
 def run() -> None:
-    """Run everything on this machine: train if needed, migrate, start gateway and workers, print the address to open.
+    """Run everything on this machine: train if needed, migrate, start gateway, workers and editor, print the addresses.
 
     A program that dies is started again. Ctrl-C stops all. Settings: .env.example.
     """
     from bot.engine.training import is_model_current
-    from bot.supervisor import Supervisor, worker_arguments
+    from bot.supervisor import StartFailed, Supervisor, worker_arguments
 
     opened = open_app(ROOT)
     enabled_names(opened.settings)
@@ -79,7 +89,13 @@ def run() -> None:
             for number in range(1, opened.settings.workers + 1):
                 supervisor.start("worker", worker_arguments(opened.settings.metrics_port, number))
         screen.print(f"worker       ready ({opened.settings.workers})")
-        screen.print(f"\nOpen {opened.settings.public_url}/webchat   (Ctrl-C stops)\n")
+        try:
+            supervisor.start("editor", ["editor"])
+            screen.print(f"editor       ready on {opened.settings.host}:{opened.settings.editor_port}")
+        except StartFailed as error:  # People who write are answered without it; the supervisor tries it again.
+            screen.print(f"editor       {error}", markup=False, style="yellow")
+        screen.print(f"\nOpen {opened.settings.public_url}/webchat   (Ctrl-C stops)")
+        screen.print(f"Staff  {opened.settings.editor_url}   (first account: ruta editor create-admin E-MAIL)\n")
         supervisor.watch(screen.print)
 
 
@@ -265,6 +281,52 @@ def doctor(
 def db_upgrade() -> None:
     """Bring the database's tables to the form that this release needs; safe to repeat."""
     _upgrade(open_app(ROOT))
+
+
+@editor.callback()
+def editor_serve(context: typer.Context) -> None:
+    """Run the editor when no command is named; its address is RUTA_EDITOR_URL."""
+    if context.invoked_subcommand:
+        return
+    from bot.editor.app import serve_editor
+    from bot.supervisor import say_ready
+
+    opened = open_app(ROOT)
+    _require_current(opened)
+    os.nice(WORKER_NICENESS)  # Checking the content takes seconds of work; whoever writes to the bot comes first.
+    serve_editor(build_editor_parts(opened), opened.settings.host, opened.settings.editor_port, say_ready)
+
+
+@editor.command("create-admin")
+def editor_create_admin(email: str) -> None:
+    """Print a link with which the first admin makes an account, good once within 72 hours; admins invite everybody else.
+
+    For somebody who has an account already it prints a link that sets a new password and gives the role admin.
+    """
+    from bot.editor.commands import invite_admin
+
+    opened = open_app(ROOT)
+    _require_current(opened)
+    print(invite_admin(build_editor_parts(opened), email))
+
+
+@editor.command("audit")
+def editor_audit(
+    verify: Annotated[bool, typer.Option("--verify", help="Check the chain; the exit code is 1 when it is broken.")] = False,
+) -> None:
+    """Print the audit log, the oldest entry first: number, time, who, action, target, detail. Names are not printed."""
+    from bot.editor.commands import audit_lines
+
+    opened = open_app(ROOT)
+    _require_current(opened)
+    audit = build_editor_parts(opened).audit
+    if not verify:
+        print("\n".join(audit_lines(audit)))
+        return
+    count, last_hash, broken = audit.verify()
+    verdict = f"broken at {broken[0]}" if broken else "the chain is whole"
+    screen.print(f"{count} entries, last hash {last_hash[:16]}, {verdict}")
+    raise typer.Exit(1 if broken else 0)
 
 
 @content.command("hash")

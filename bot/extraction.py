@@ -1,4 +1,4 @@
-"""Find the keys of sentences outside Python, for Babel: the domain, the catalogue of topics, the web chat's page.
+"""Find the keys of sentences outside Python, for Babel: domain, catalogue of topics, web chat's page, editor's templates.
 
 Babel calls these by the names in `babel.cfg`. Each yields (line, no function, key, comments).
 """
@@ -20,6 +20,7 @@ _PAGE_KEY = re.compile(
     r"|\b(?:text|say|makeHeard)\(\"([a-z_]+)\""
     r"|(?:mark|settle)\(\w+, \"([a-z_]+)\""
 )
+_TEMPLATE_KEY = re.compile(r"[\"'](editor(?:\.[a-z_]+)+)[\"']")
 
 
 def extract_domain(fileobj: IO[bytes], keywords: Any, comment_tags: Any, options: Any) -> Iterator[Extracted]:
@@ -49,3 +50,10 @@ def extract_page(fileobj: IO[bytes], keywords: Any, comment_tags: Any, options: 
     for number, line in enumerate(fileobj.read().decode().splitlines(), 1):
         for found in _PAGE_KEY.finditer(line):
             yield number, None, f"webchat.{found[found.lastindex or 1]}", []
+
+
+def extract_template(fileobj: IO[bytes], keywords: Any, comment_tags: Any, options: Any) -> Iterator[Extracted]:
+    """Yield the keys that a template of the editor writes out in full; parts of keys are named in Python with `N_`."""
+    for number, line in enumerate(fileobj.read().decode().splitlines(), 1):
+        for found in _TEMPLATE_KEY.finditer(line):
+            yield number, None, found[1], []

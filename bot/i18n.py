@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import gettext
 import io
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date
+from babel.dates import format_date, format_datetime, get_timezone
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 LOCALES = ("es", "en", "fr", "pt")
 """The supported locales, the source first. A locale is added here once its catalogue is complete."""
 SOURCE_LOCALE = LOCALES[0]
+STAFF_LOCALES = ("es", "en")
+"""The languages of the editor, whose keys begin with `STAFF_PREFIX`; no other catalogue needs them."""
+STAFF_PREFIX = "editor."
 
 
 def match_locale(tag: str) -> str:
@@ -75,6 +78,11 @@ def _read(folder: Path, locale: str) -> tuple[gettext.NullTranslations, list[str
 def format_day(day: date, locale: str) -> str:
     """Return a date as a person writes it, for example "23 de noviembre de 2026"."""
     return format_date(day, format="long", locale=locale)
+
+
+def format_moment(moment: datetime, locale: str) -> str:
+    """Return a time in Ecuador as a person writes it, for example "23 nov 2026, 14:05"."""
+    return format_datetime(moment, format="medium", tzinfo=get_timezone("America/Guayaquil"), locale=locale)
 
 
 @lru_cache(maxsize=512)

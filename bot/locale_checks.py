@@ -12,9 +12,9 @@ from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
 
 from bot.content.model import Problem
-from bot.i18n import LOCALES, SOURCE_LOCALE
+from bot.i18n import LOCALES, SOURCE_LOCALE, STAFF_LOCALES, STAFF_PREFIX
 
-KEYWORDS = {"text": (2,), "sentence": (1,), "N_": None}
+KEYWORDS = {"text": (2,), "sentence": (1,), "say": (1,), "N_": None}
 """Which calls name a key, and as which argument, in Babel's notation."""
 TITLE_LIMITS = {"section.": 20, "choices.": 20, "topic.": 24, "family.": 24}
 """Characters that WhatsApp shows of a button (20) and of a list row (24); see channels/whatsapp/limits.py."""
@@ -37,9 +37,14 @@ def check_catalogues(root: Path) -> list[Problem]:
     problems: list[Problem] = []
     for locale, catalogue in catalogues.items():
         path = root / "locales" / locale / "LC_MESSAGES" / "messages.po"
-        problems += _missing(path, catalogue, used)
+        needed = used if locale in STAFF_LOCALES else {key: where for key, where in used.items() if not _is_staff_key(key)}
+        problems += _missing(path, catalogue, needed)
         problems += _unlike_source(path, catalogue, catalogues[SOURCE_LOCALE])
     return problems
+
+
+def _is_staff_key(key: str) -> bool:
+    return key.startswith(STAFF_PREFIX)
 
 
 def _missing(path: Path, catalogue: Catalog, used: dict[str, str]) -> Iterator[Problem]:

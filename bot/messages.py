@@ -122,6 +122,27 @@ class OutboundMessage:
         return cls(quick_replies=replies, **data)
 
 
+@dataclass(frozen=True)
+class Bubble:
+    """A part of a reply as a channel shows it, for the editor's preview.
+
+    Attributes:
+        html: the text, escaped, with the marks that the channel shows.
+        buttons: the titles of the buttons under it.
+        opener: the word that opens the list; empty: there is no list.
+        rows: title and second line of each row of the list.
+        length: characters as the channel counts them.
+        limit: the most characters that it takes here.
+    """
+
+    html: str
+    buttons: tuple[str, ...] = ()
+    opener: str = ""
+    rows: tuple[tuple[str, str], ...] = ()
+    length: int = 0
+    limit: int = 0
+
+
 class DeliveryState(str, Enum):
     """How far a message has come at the provider, in rising order."""
 

@@ -62,6 +62,12 @@ class Settings(BaseSettings):
     retention_receipt_days: int = Field(
         730, ge=1, le=3650, description="Days for which an erasure can be confirmed by its code; the receipt names nobody."
     )
+    editor_port: int = Field(8081, ge=1, le=65535, description="The port on which the editor listens.")
+    editor_url: str = Field(
+        "",
+        description="The address at which staff reach the editor, without a slash at the end; empty is http://127.0.0.1 with its "
+        "port. In production put it behind https: the cookies and passwords of staff pass here.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much our own lines say.")
     log_format: Literal["text", "json"] = Field(
         "text",
@@ -88,7 +94,11 @@ class Settings(BaseSettings):
 
     @root_validator(skip_on_failure=True)
     def _public_url_follows_the_port(cls, values: dict[str, object]) -> dict[str, object]:
-        return {**values, "public_url": values["public_url"] or f"http://127.0.0.1:{values['port']}"}
+        return {
+            **values,
+            "public_url": values["public_url"] or f"http://127.0.0.1:{values['port']}",
+            "editor_url": str(values["editor_url"]).rstrip("/") or f"http://127.0.0.1:{values['editor_port']}",
+        }
 
     @root_validator(skip_on_failure=True)
     def _metrics_are_not_public(cls, values: dict[str, object]) -> dict[str, object]:

@@ -11,7 +11,7 @@ import os
 import secrets
 import socket
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from pydantic import BaseSettings
 from bot.errors import SettingsError
 from bot.i18n import LOCALES, Catalogues
 from bot.logs import set_up_logging
-from bot.messages import ChannelLimits
+from bot.messages import Bubble, ChannelLimits, OutboundMessage
 from bot.settings import Settings, load_environment, read_settings, refuse_unknown
 from bot.storage.session import Database
 from bot.storage.vault import Vault
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bot.conversations.replies import Replies
     from bot.conversations.retention import Retention, RetentionLimits
     from bot.conversations.stand_in import StandIn
+    from bot.editor.parts import EditorParts
     from bot.gateway.health import ReadyCheck
     from bot.worker import Worker
     from channels.base import Channel
@@ -187,6 +188,40 @@ def build_retention(app: App) -> Retention:
     from bot.conversations.retention import Retention
 
     return Retention(app.database, retention_limits(app.settings), utc_now)
+
+
+def build_editor_parts(app: App) -> EditorParts:
+    """Build what the editor's pages work with; all channels are shown there, enabled or not."""
+    from bot.editor.parts import EditorParts
+
+    all_channels = Settings.parse_obj({"channels": ",".join(CHANNELS), "mode": "development"})
+    texts = Catalogues(app.paths.locales)
+    limits = channel_limits(all_channels)
+    return EditorParts(
+        database=app.database,
+        vault=app.vault,
+        texts=texts,
+        content=app.paths.content,
+        url=app.settings.editor_url,
+        limits=limits,
+        preview=partial(_preview, texts, limits),
+        clock=utc_now,
+    )
+
+
+def _preview(
+    texts: Catalogues, limits: dict[str, ChannelLimits], message: OutboundMessage, locale: str
+) -> dict[str, list[Bubble]]:
+    """Show a reply as each channel would: choices paged and given tokens as on their way out, then the channel's own code."""
+    from bot.conversations.paging import fit_choices
+
+    shown: dict[str, list[Bubble]] = {}
+    for name, (package, _, _) in CHANNELS.items():
+        fitted = fit_choices(message, limits[name], texts, locale)
+        replies = tuple(replace(reply, token=f"preview-{number}") for number, reply in enumerate(fitted.quick_replies))
+        preview = importlib.import_module(f"{package}.preview").preview_message
+        shown[name] = preview(replace(fitted, quick_replies=replies))
+    return shown
 
 
 def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None, *, watches_models: bool = True) -> Worker:

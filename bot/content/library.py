@@ -59,7 +59,7 @@ class ContentLibrary:
         self._folder = folder
         self._today = today
         self._clock = clock
-        self._stamp = _stamp(folder)
+        self._stamp = folder_stamp(folder)
         self._loaded = load_content(folder)
         self._looked_at = self._clock()
 
@@ -110,7 +110,7 @@ class ContentLibrary:
 
     def _reload_if_changed(self) -> None:
         try:
-            stamp = _stamp(self._folder)
+            stamp = folder_stamp(self._folder)
             if stamp == self._stamp:
                 return
             self._loaded = _keep_last_good(self._loaded, load_content(self._folder))
@@ -141,7 +141,7 @@ def _keep_answers(old: Topic | None, new: Topic, broken: set[Path]) -> Topic:
     return replace(new, answers={**kept, **new.answers})
 
 
-def _stamp(folder: Path) -> tuple[int, int, int]:
+def folder_stamp(folder: Path) -> tuple[int, int, int]:
     """Return the newest change time below the folder, the number of entries and their size.
 
     The size is there because two saves within one tick of the file system's clock have the same time.

@@ -116,7 +116,7 @@ def load_content(folder: Path) -> LoadedContent:
     for entry in catalogue.values():
         path = folder / entry.family / entry.id / "topic.yml"
         if path.exists():
-            topic = _load_topic(path, entry, schema, problems)
+            topic = load_topic(path, entry, schema, problems)
             if topic:
                 topics[topic.id] = topic
     help_points = _load_help_points(folder, schema, problems)
@@ -186,7 +186,8 @@ def _missing_keys(row: object) -> list[str]:
     return sorted((_NUMBER_KEYS if str(row.get("id")).startswith("EN-") else _FACT_KEYS) - set(row))
 
 
-def _load_topic(path: Path, entry: CatalogueTopic, schema: Schema, problems: list[Problem]) -> Topic | None:
+def load_topic(path: Path, entry: CatalogueTopic, schema: Schema, problems: list[Problem]) -> Topic | None:
+    """Read one topic with its answers; what cannot be read is added to the problems. None: not even its `topic.yml` can."""
     data = _read_valid(path, "topic", schema, problems)
     if data is None:
         return None

@@ -22,7 +22,7 @@ from bot.conversations.outbox import Outbox
 from bot.gateway.changes import Changes
 from bot.gateway.feed import FeedHub
 from bot.gateway.health import Health, ReadyCheck
-from bot.gateway.limits import Allowance, BodyLimit, SecurityHeaders
+from bot.gateway.limits import Allowance
 from bot.gateway.overdue import OverdueLoop
 from bot.gateway.polling import poll_channel
 from bot.gateway.pulling import PullRoutes
@@ -31,6 +31,7 @@ from bot.gateway.sending import SendingLoop
 from bot.gateway.storing import InboxWriter
 from bot.gateway.webhooks import Webhook
 from bot.storage.session import Database
+from bot.web import BodyLimit, SecurityHeaders
 from channels.base import Channel, PullChannel
 
 RESTART_SECONDS = 1.0

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from types import FrameType
 
-import uvicorn
 from starlette.applications import Starlette
 
 from bot.conversations.feed import Feed
@@ -25,44 +22,20 @@ from bot.gateway.purging import PurgeLoop
 from bot.settings import Settings
 from bot.storage.session import Database
 from bot.storage.vault import Vault
+from bot.web import ReadyServer
 from channels.base import Channel
 
 STOP_SECONDS = 5
 """How long calls that are being answered may take when the gateway stops."""
 
 
-class GatewayServer(uvicorn.Server):
-    """A server that says when it takes calls, and ends the open streams before it waits for its connections to close."""
+class GatewayServer(ReadyServer):
+    """A server that ends the open streams before it waits for its connections to close."""
 
     def __init__(self, app: Starlette, host: str, port: int, on_ready: Callable[[], None]) -> None:
-        config = uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            lifespan="on",
-            http=protocol_of(),
-            ws="none",
-            # Our own log set-up applies; an access line for each call would show when each contact writes.
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=STOP_SECONDS,
-        )
-        super().__init__(config)
+        settings = {"http": protocol_of(), "proxy_headers": False, "timeout_graceful_shutdown": STOP_SECONDS}
+        super().__init__(app, host, port, on_ready, **settings)
         self._begin_to_stop = app.state.begin_to_stop
-        self._on_ready = on_ready
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop in good order; a second Ctrl-C does not wait. A stop that was asked for is no failure: the exit code is 0."""
-        self.force_exit = self.force_exit or (self.should_exit and sig == signal.SIGINT)
-        self.should_exit = True
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start what runs beside the calls, listen, and say so."""
-        await super().startup(sockets)
-        if self.started:
-            self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop taking calls, let the running ones end, then stop what runs beside them."""

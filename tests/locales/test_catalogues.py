@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po
 
-from bot.i18n import LOCALES, Catalogues
+from bot.i18n import LOCALES, STAFF_LOCALES, STAFF_PREFIX, Catalogues
 from bot.locale_checks import check_catalogues, extracted_keys
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +27,15 @@ def test_the_template_is_current() -> None:
     with (ROOT / "locales" / "messages.pot").open("rb") as file:
         template = {str(message.id) for message in read_po(file) if message.id}
     assert template == set(extracted_keys(ROOT))
+
+
+def test_editor_speaks_only_the_languages_of_staff() -> None:
+    """Keys of the editor are needed in Spanish and English and in no other catalogue."""
+    keys = {locale: set(Catalogues(ROOT / "locales").with_prefix(locale, STAFF_PREFIX)) for locale in STAFF_LOCALES}
+    assert len(keys["es"]) > 200
+    for locale in set(LOCALES) - set(STAFF_LOCALES):
+        with (ROOT / "locales" / locale / "LC_MESSAGES" / "messages.po").open("rb") as file:
+            assert not any(str(message.id).startswith(STAFF_PREFIX) for message in read_po(file))
 
 
 @pytest.mark.parametrize("locale", LOCALES)

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from bot.gateway.connections import HEADER_BYTES, HEADER_SECONDS, MOST_SILENT
-from bot.gateway.limits import BODY_SECONDS
+from bot.web import BODY_SECONDS
 from tests.support.programs import Programs, run_programs
 
 pytestmark = pytest.mark.slow

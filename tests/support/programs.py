@@ -58,17 +58,22 @@ class Programs:
                 process.kill()
 
 
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @contextmanager
 def run_programs(folder: Path, settings: Mapping[str, str], *names: str) -> Iterator[Programs]:
     """Migrate a fresh database and start the named programs in order."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = _free_port()
     environment = {
         **os.environ,
         "RUTA_MODE": "development",
         "RUTA_DATABASE_URL": f"sqlite:///{folder}/ruta.db",
         "RUTA_PORT": str(port),
+        "RUTA_EDITOR_PORT": str(_free_port()),
         **settings,
     }
     subprocess.run([sys.executable, "-m", "bot.cli", "db", "upgrade"], cwd=ROOT, env=environment, check=True, capture_output=True)

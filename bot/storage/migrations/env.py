@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+import bot.storage.staff_models  # noqa: F401  Its tables belong to the same base.
 from bot.storage.models import Base
 from bot.storage.revision import SERVING
 

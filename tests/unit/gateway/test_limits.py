@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from bot.gateway.limits import Allowance, BodyLimit, SecurityHeaders
+from bot.gateway.limits import Allowance
+from bot.web import BodyLimit, SecurityHeaders
 from tests.support.server import serve
 
 

@@ -1,7 +1,7 @@
 """closed failures, and an index on dead letters
 
 Revision: 0003
-Follows: 0001
+Follows: 0002
 """
 
 from __future__ import annotations

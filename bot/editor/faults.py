@@ -1,0 +1,107 @@
+"""What the checks found, in the words of the person at the page and at the field where it is mended."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from bot.content.model import SECTIONS, Problem
+from bot.i18n import N_
+
+_HEAD_KEY = re.compile(r"^(title|menu_title|translation_of|source_hash):")
+_SECTION = re.compile(r"^## +(.+?) *$")
+_YAML_KEY = re.compile(r"^(\w+):")
+_TRANSLATION_KEYS = ("translation_of", "source_hash")
+
+PROBLEM_KEYS = {
+    "answer_missing": N_("editor.problem.answer_missing"),
+    "block_without_file": N_("editor.problem.block_without_file"),
+    "caution_missing": N_("editor.problem.caution_missing"),
+    "date_future": N_("editor.problem.date_future"),
+    "date_order": N_("editor.problem.date_order"),
+    "destination_unknown": N_("editor.problem.destination_unknown"),
+    "fact_unknown": N_("editor.problem.fact_unknown"),
+    "file_without_block": N_("editor.problem.file_without_block"),
+    "hard_to_read": N_("editor.problem.hard_to_read"),
+    "help_point_unknown": N_("editor.problem.help_point_unknown"),
+    "lead_missing": N_("editor.problem.lead_missing"),
+    "lead_too_long": N_("editor.problem.lead_too_long"),
+    "markup": N_("editor.problem.markup"),
+    "menu_title_marks": N_("editor.problem.menu_title_marks"),
+    "menu_title_too_long": N_("editor.problem.menu_title_too_long"),
+    "menu_title_twice": N_("editor.problem.menu_title_twice"),
+    "past_review": N_("editor.problem.past_review"),
+    "related_unknown": N_("editor.problem.related_unknown"),
+    "review_too_far": N_("editor.problem.review_too_far"),
+    "schema": N_("editor.problem.schema"),
+    "section_empty": N_("editor.problem.section_empty"),
+    "section_name": N_("editor.problem.section_name"),
+    "section_order": N_("editor.problem.section_order"),
+    "section_too_long": N_("editor.problem.section_too_long"),
+    "section_twice": N_("editor.problem.section_twice"),
+    "source_unknown": N_("editor.problem.source_unknown"),
+    "too_long_for_channel": N_("editor.problem.too_long_for_channel"),
+    "translation_drift": N_("editor.problem.translation_drift"),
+    "translation_source_missing": N_("editor.problem.translation_source_missing"),
+    "translation_unmarked": N_("editor.problem.translation_unmarked"),
+    "unsafe_phone": N_("editor.problem.unsafe_phone"),
+    "unsupported_number": N_("editor.problem.unsupported_number"),
+    "verify_unknown": N_("editor.problem.verify_unknown"),
+    "yaml": N_("editor.problem.yaml"),
+}
+"""A sentence for each code of the checks that a page can meet; another code shows only its own words."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing to mend.
+
+    Attributes:
+        said: what is wrong and what to do, in the person's language; may be empty.
+        detail: the checks' own words, in English, with what exactly was found.
+    """
+
+    said: str
+    detail: str
+    is_warning: bool
+
+
+def faults_by_field(problems: Iterable[Problem], text: str, say: Callable[[str], str]) -> dict[str, list[Fault]]:
+    """Return the faults by the field of an answer: `title`, `menu_title`, `is_current`, `lead`, a section; empty: none of them.
+
+    Args:
+        text: the file that was checked.
+    """
+    faults: dict[str, list[Fault]] = {}
+    for problem in problems:
+        faults.setdefault(field_of_answer(text, problem.line), []).append(to_fault(problem, say))
+    return faults
+
+
+def faults_by_key(problems: Iterable[Problem], text: str, say: Callable[[str], str]) -> dict[str, list[Fault]]:
+    """Return the faults by the top-level key of a YAML file under which they stand."""
+    lines, faults = text.splitlines(), dict[str, list[Fault]]()
+    for problem in problems:
+        above = [found[1] for line in lines[: max(problem.line, 1)] if (found := _YAML_KEY.match(line))]
+        faults.setdefault(above[-1] if above else "", []).append(to_fault(problem, say))
+    return faults
+
+
+def to_fault(problem: Problem, say: Callable[[str], str]) -> Fault:
+    """Put a problem into words."""
+    key = PROBLEM_KEYS.get(problem.code, "")
+    return Fault(say(key) if key else "", problem.message, problem.is_warning)
+
+
+def field_of_answer(text: str, line: int) -> str:
+    """Return the field in which a line of an answer file is written."""
+    lines = text.splitlines()
+    if not 0 < line <= len(lines):
+        return ""
+    body_starts = lines.index("---", 1) + 1 if "---" in lines[1:] else 0
+    if line <= body_starts:
+        found = _HEAD_KEY.match(lines[line - 1])
+        return "" if not found else "is_current" if found[1] in _TRANSLATION_KEYS else found[1]
+    heads = [match[1] for each in lines[body_starts:line] if (match := _SECTION.match(each)) and match[1] in SECTIONS]
+    return heads[-1] if heads else "lead"

@@ -1,0 +1,104 @@
+"""The one way in which the editor reads and writes the content folder.
+
+Writing asks what the writer saw: when the file has changed since, nothing is overwritten. Other programs and people with a
+text editor change the folder too, so the check is made again right before the file is replaced.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import re
+from pathlib import Path
+from threading import Lock
+
+from bot.content.writing import write_atomically
+from bot.errors import RutaError
+from bot.i18n import N_
+
+_PATHS = re.compile(
+    r"[a-z_]+/[a-z][a-z0-9_]*/(?:topic\.yml|(?:[a-z]{2}\.)?[a-z]{2}\.md)|help-points/[a-z0-9-]+\.yml|facts/[a-z-]+\.yml"
+)
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+class ChangedMeanwhile(RutaError):
+    """The file is not as the writer saw it; nothing was written.
+
+    Args:
+        current: the text as it stands now.
+    """
+
+    code = "changed_meanwhile"
+
+    def __init__(self, current: str) -> None:
+        super().__init__("the file has changed since it was opened")
+        self.current = current
+
+
+class NotWritten(RutaError):
+    """The file could not be written; it is as it was. `key` is the sentence for the person at the page."""
+
+    def __init__(self, code: str, key: str) -> None:
+        super().__init__(f"the content folder could not be written: {code}")
+        self.code = code
+        self.key = key
+
+
+class ContentFolder:
+    """Reads and writes files of the content folder by their path below it, with slashes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = Lock()
+
+    def read(self, path: str) -> str:
+        """Return a file's text; empty when it is not there.
+
+        Raises:
+            ValueError: the path names nothing that the editor may touch.
+        """
+        file = self._file(path)
+        return file.read_text(encoding="utf-8") if file.exists() else ""
+
+    def write(self, path: str, text: str, seen: str) -> None:
+        """Replace a file in one step, if it is still as the writer saw it; a text that stands there already is fine.
+
+        Args:
+            seen: the fingerprint of the text that the writer began with.
+
+        Raises:
+            ChangedMeanwhile: it is not.
+            NotWritten: the disk is full, the folder is read-only, or another fault of the disk.
+            ValueError: the path names nothing that the editor may touch.
+        """
+        file = self._file(path)
+        with self._lock:
+            current = self.read(path)
+            if current == text:
+                return
+            if fingerprint(current) != seen:
+                raise ChangedMeanwhile(current)
+            try:
+                write_atomically(file, text)
+            except OSError as error:
+                raise _explained(error) from error
+
+    def _file(self, path: str) -> Path:
+        if not _PATHS.fullmatch(path):
+            raise ValueError("not a path of the content folder that the editor may touch")
+        return self._folder / path
+
+
+def fingerprint(text: str) -> str:
+    """Return the hash by which a text is known; line ends do not count, as browsers change them."""
+    return hashlib.sha256(text.replace("\r\n", "\n").encode()).hexdigest()
+
+
+def _explained(error: OSError) -> NotWritten:
+    if error.errno in _FULL:
+        return NotWritten("disk_full", N_("editor.write.disk_full"))
+    if error.errno in _FORBIDDEN:
+        return NotWritten("not_allowed", N_("editor.write.not_allowed"))
+    return NotWritten("disk_failed", N_("editor.write.failed"))

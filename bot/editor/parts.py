@@ -1,0 +1,124 @@
+"""What the editor's pages work with: built once by `bot.wiring`, handed to every page as `visit.parts`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+
+from bot.content.checks.entry import EntryChecks
+from bot.content.library import ContentLibrary
+from bot.editor.accounts import Accounts
+from bot.editor.audit import AuditLog
+from bot.editor.checked import Checked
+from bot.editor.drafts import Drafts
+from bot.editor.folder import ContentFolder
+from bot.editor.passwords import Passwords
+from bot.editor.previews import ShownReplies
+from bot.editor.second_factor import SecondFactor
+from bot.editor.sessions import Sessions
+from bot.editor.throttle import Throttle
+from bot.editor.undo import UndoSteps
+from bot.editor.workflow import Workflow
+from bot.i18n import Catalogues
+from bot.messages import Bubble, ChannelLimits, OutboundMessage
+from bot.storage.session import Database
+from bot.storage.vault import Vault
+
+Preview = Callable[[OutboundMessage, str], Mapping[str, list[Bubble]]]
+"""Shows a reply in a locale as each channel would: the bubbles, by channel."""
+
+
+@dataclass(frozen=True)
+class EditorParts:
+    """Everything that pages may use.
+
+    Attributes:
+        content: the content folder.
+        url: the public address of the editor, without a slash at the end.
+        limits: what each channel can show, by name.
+        preview: shows a reply as the channels render it.
+        clock: returns the present time, aware UTC.
+    """
+
+    database: Database
+    vault: Vault
+    texts: Catalogues
+    content: Path
+    url: str
+    limits: Mapping[str, ChannelLimits]
+    preview: Preview
+    clock: Callable[[], datetime]
+    passwords: Passwords = field(default_factory=Passwords)
+
+    @property
+    def is_https(self) -> bool:
+        """Whether browsers reach the editor over https."""
+        return self.url.startswith("https://")
+
+    def today(self) -> date:
+        """Return the present day, as the content's dates are meant."""
+        return self.clock().date()
+
+    @cached_property
+    def audit(self) -> AuditLog:
+        """The audit log."""
+        return AuditLog(self.database, self.vault, self.clock)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """The sessions of signed-in people."""
+        return Sessions(self.database, self.vault, self.clock)
+
+    @cached_property
+    def throttle(self) -> Throttle:
+        """What slows down who guesses."""
+        return Throttle(self.database, self.vault, self.clock)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """The accounts."""
+        return Accounts(self.database, self.vault, self.audit, self.sessions, self.throttle, self.passwords, self.clock)
+
+    @cached_property
+    def second_factor(self) -> SecondFactor:
+        """The second factors."""
+        return SecondFactor(self.database, self.vault, self.audit, self.clock)
+
+    @cached_property
+    def undo_steps(self) -> UndoSteps:
+        """What can be taken back."""
+        return UndoSteps(self.database, self.clock)
+
+    @cached_property
+    def library(self) -> ContentLibrary:
+        """The content as it stands on disk now."""
+        return ContentLibrary(self.content, self.today)
+
+    @cached_property
+    def checked(self) -> Checked:
+        """What the checks say about the content."""
+        return Checked(self.content, tuple(self.limits.items()), self.today)
+
+    @cached_property
+    def folder(self) -> ContentFolder:
+        """The one way to read and write the content folder."""
+        return ContentFolder(self.content)
+
+    @cached_property
+    def drafts(self) -> Drafts:
+        """The changes that are not live yet."""
+        return Drafts(self.database, self.audit, self.clock)
+
+    @cached_property
+    def workflow(self) -> Workflow:
+        """What moves drafts on."""
+        checks = EntryChecks(self.content, tuple(self.limits.items()))
+        return Workflow(self.database, self.audit, self.drafts, self.folder, self.library, checks, self.clock)
+
+    @cached_property
+    def shown_replies(self) -> ShownReplies:
+        """What composes replies from texts that are not live."""
+        return ShownReplies(self.texts, self.content / "people.yml")

@@ -1,0 +1,1 @@
+"""The pages, one module per subject. Each has `pages = Pages()` and is named in `bot.editor.app.MODULES`."""
