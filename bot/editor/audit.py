@@ -56,7 +56,7 @@ class AuditLog:
         entry.hash = self._hash(entry)
         session.add(entry)
         session.flush()
-        logger.info("audit_written number=%d hash=%s", entry.id, entry.hash[:16])
+        logger.info("audit_written entry=%d hash=%s", entry.id, entry.hash[:16])
 
     def newest(self, count: int, before: int | None = None) -> list[AuditEntry]:
         """Return the newest entries, the last one first; those below an id when one is given."""

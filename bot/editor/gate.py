@@ -72,9 +72,8 @@ class Gate:
         except Exception as error:  # The edge of a call: whoever typed a text must get it back, whatever failed.
             # The error's own words may hold what was typed: only its kind and place are logged.
             place = traceback.extract_tb(error.__traceback__)[-1]
-            logger.error(
-                "page_failed path=%s error=%s at=%s:%s", self.route.path, type(error).__name__, place.filename, place.lineno
-            )
+            at = f"{place.filename}:{place.lineno}"
+            logger.error("page_failed path=%s error=%s at=%s", self.route.path, type(error).__name__, at)
             return _keep_text(visit, 500, N_("editor.refused.failed"))
 
 

@@ -32,6 +32,7 @@ class PurgeLoop:
         await asyncio.sleep(self._start_seconds)
         while True:
             deleted = await anyio.to_thread.run_sync(self._retention.purge)
-            if any(deleted.values()):
-                logger.info("purged %s", " ".join(f"{kind}={count}" for kind, count in deleted.items() if count))
+            for kind, count in deleted.items():
+                if count:
+                    logger.info("purged kind=%s count=%d", kind, count)
             await asyncio.sleep(HOUR_SECONDS)

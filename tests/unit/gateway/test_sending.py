@@ -252,10 +252,10 @@ def lose_database(parts: Parts, monkeypatch: pytest.MonkeyPatch, times: int, *, 
     monkeypatch.setattr("bot.gateway.sending.RECORD_SECONDS", 0.01)
     record, failures = parts.outbox.part_sent, iter(range(times))
 
-    def record_or_fail(outbound_id: int, provider_id: str, *, is_last: bool = False) -> None:
+    def record_or_fail(outbound_id: int, provider_id: str, **ends: bool) -> None:
         fails = next(failures, None) is not None
         if after or not fails:
-            record(outbound_id, provider_id, is_last=is_last)
+            record(outbound_id, provider_id, **ends)
         if fails:
             raise OperationalError("UPDATE", {}, OSError("No space left on device"))
 

@@ -58,7 +58,7 @@ def test_call_is_refused_when_the_channel_refuses_it(
         answer = httpx.post(url + PATH, content=b"ana:1:secreto", headers={"x-secret": "wrong"})
     assert (answer.status_code, answer.json()) == (403, {"error": "secret_wrong"})
     assert stored(parts) == 0
-    lines = [record.getMessage() for record in caplog.records]
+    lines = [record.getMessage() for record in caplog.records if record.name == "bot.gateway.webhooks"]
     assert lines == ["webhook_refused channel=fake status=403 code=secret_wrong"]
 
 
@@ -69,7 +69,8 @@ def test_caller_is_asked_to_come_again_when_we_have_a_fault(
     with serve(parts.app([channel])) as url:
         answer = httpx.post(url + PATH, content=b"bug", headers=RIGHT)
     assert (answer.status_code, answer.json(), answer.headers["retry-after"]) == (503, {"error": "not_stored"}, "5")
-    assert [record.getMessage() for record in caplog.records] == ["webhook_failed channel=fake error=ZeroDivisionError"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "bot.gateway.webhooks"]
+    assert lines == ["webhook_failed channel=fake error=ZeroDivisionError"]
 
 
 def test_caller_is_asked_to_come_again_when_the_database_is_gone(parts: Parts, channel: FakeChannel) -> None:
