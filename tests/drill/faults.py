@@ -19,6 +19,7 @@ PATIENCE_SECONDS = 120.0
 CATCHES = 400
 """Tries to stop a worker while it holds a conversation."""
 SETTLE_SECONDS = 0.3
+AWAKE_SECONDS = 2.0
 
 VICTIMS = {
     GATEWAY: (GATEWAY,),
@@ -123,6 +124,10 @@ class Breaker:
         outcome.from_what, outcome.since = "the stop", time.monotonic()
         await asyncio.sleep(max(0.0, outcome.began + seconds - time.monotonic()))
         process.send_signal(signal.SIGCONT)
+        await asyncio.sleep(AWAKE_SECONDS)
+        if process.poll() is not None:  # Its watchdog took the sleep for a hanging engine; the supervisor would start it again.
+            outcome.notes.append("ended itself and was started again")
+            await self._restart((WORKER_1,))
 
     def _catch(self, pid: int, send: Callable[[int], None]) -> bool:
         with self._world.postgres.connect() as connection:
