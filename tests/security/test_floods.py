@@ -21,6 +21,7 @@ from bot.storage.models import Contact, Conversation, Inbound, Outbound
 from bot.wiring import Paths, build_replies
 from bot.worker import Worker, WorkerParts
 from tests.support.builders import System, make_inbound
+from tests.support.privacy import privacy_desk
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = Catalogues(ROOT / "locales")
@@ -51,7 +52,16 @@ class Desk:
 
     def __post_init__(self) -> None:
         ordinals = ROOT / "intents" / "vocabulary" / "ordinals.yml"
-        parts = WorkerParts(self.system.turns(), self.engine, REPLIES, TEXTS, URGENT, {}, ordinals)
+        parts = WorkerParts(
+            turns=self.system.turns(),
+            engine=self.engine,
+            replies=REPLIES,
+            texts=TEXTS,
+            urgent=URGENT,
+            privacy=privacy_desk(self.system),
+            limits={},
+            ordinals=ordinals,
+        )
         self.worker = Worker(parts)
 
     def store(self, text: str, count: int = 1, every: float = 0.0, **changes: Any) -> None:
@@ -160,6 +170,15 @@ async def test_tapped_emergency_passes_in_the_middle_of_a_flood(desk: Desk) -> N
     before = len(desk.heard())
     await desk.run()
     assert len(desk.heard()) == before + 2
+
+
+async def test_who_wants_to_be_left_alone_is_heard_in_the_middle_of_a_flood(desk: Desk) -> None:
+    """STOP counts in any state: it is confirmed, and what still waits to go out is dropped."""
+    desk.store("hola", count=FLOOD_MESSAGES + 5)
+    await desk.run()
+    desk.store("STOP")
+    await desk.run()
+    assert desk.heard()[-1] == TEXTS.text("es", "privacy.stopped")
 
 
 async def test_a_group_is_not_told(desk: Desk) -> None:

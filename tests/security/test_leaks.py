@@ -40,6 +40,7 @@ from tests.support.fake_telegram import refuse as telegram_refuses
 from tests.support.fake_twilio import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, SENDER, FakeTwilio
 from tests.support.personal_items import Item, make_items, make_profile_items
 from tests.support.postgres import find_binaries, run_postgres
+from tests.support.privacy import privacy_desk
 from tests.support.programs import Programs, run_programs
 from tests.support.server import serve
 from tests.support.telegram_updates import Updates
@@ -396,7 +397,17 @@ async def test_failed_turn_leaves_no_item(system: System, error: type[Exception]
     caplog.set_level(logging.DEBUG)
     ordinals = ROOT / "intents" / "vocabulary" / "ordinals.yml"
     texts = Catalogues(ROOT / "locales")
-    worker = Worker(WorkerParts(system.turns(), _Broken(error), build_replies(Paths(ROOT)), texts, _urgent(), {}, ordinals))
+    parts = WorkerParts(
+        turns=system.turns(),
+        engine=_Broken(error),
+        replies=build_replies(Paths(ROOT)),
+        texts=texts,
+        urgent=_urgent(),
+        privacy=privacy_desk(system),
+        limits={},
+        ordinals=ordinals,
+    )
+    worker = Worker(parts)
     items = make_items()
     for number in range(0, len(items), 12):
         words = " y ".join(item.written for item in items[number : number + 12])
