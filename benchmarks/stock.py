@@ -7,6 +7,7 @@ import json
 import os
 import random
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -108,6 +109,18 @@ def train(folder: Path) -> float:
     if done.returncode:
         raise RuntimeError(f"rasa train failed: {(done.stdout + done.stderr)[-2000:]}")
     return time.perf_counter() - started
+
+
+def lengthen(database: Path, sender: str, messages: int) -> None:
+    """Repeat what a conversation holds in stock's tracker store until it has so many messages, as if they had been written."""
+    with contextlib.closing(sqlite3.connect(database, timeout=30)) as connection:
+        columns = "type_name, timestamp, intent_name, action_name, data"
+        query = f"SELECT {columns} FROM events WHERE sender_id = ? AND type_name != 'session_started' ORDER BY id"
+        rows = [row for row in connection.execute(query, (sender,)) if row[3] != "action_session_start"]
+        written = sum(row[0] == "user" for row in rows)
+        for _ in range(messages // written - 1):
+            connection.executemany(f"INSERT INTO events (sender_id, {columns}) VALUES ('{sender}', ?, ?, ?, ?, ?)", rows)
+        connection.commit()
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def store(inbox: Inbox, texts: Sequence[str], conversations: int, first: int) ->
 async def drain(worker: Worker) -> int:
     """Run turns until none waits; return how many there were."""
     turns = 0
-    while await worker.run_once():
+    while await worker.run_once(takes_next=True):
         turns += 1
     return turns
 

@@ -13,8 +13,8 @@ import faulthandler
 import logging
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -29,7 +29,7 @@ from bot.conversations.masking import mask
 from bot.conversations.paging import MORE, fit_choices, following_page
 from bot.conversations.privacy import PrivacyDesk
 from bot.conversations.replies import Replies
-from bot.conversations.turns import Trace, Turn, TurnResult, Turns
+from bot.conversations.turns import Claim, Trace, Turn, TurnResult, Turns
 from bot.conversations.unanswered import unanswered
 from bot.conversations.urgent import UrgentPhrases
 from bot.errors import LeaseLost, SettingsError
@@ -93,6 +93,8 @@ class Worker:
         self._parts = parts
         self._stop = asyncio.Event()
         self._wake = asyncio.Event()
+        self._claim: Claim | None = None
+        self._watchdog = _Watchdog()
 
     @property
     def parts(self) -> WorkerParts:
@@ -113,9 +115,17 @@ class Worker:
                 if not await self._run_safely() and not self._stop.is_set():
                     await self._rest()
         finally:
+            self._watchdog.disarm()
+            self._give_next_back()
             if listening:
                 listening.cancel()
                 await asyncio.gather(listening, return_exceptions=True)
+
+    def _give_next_back(self) -> None:
+        """Let another worker have what was claimed with the last commit; if that fails, the lease ends by itself."""
+        if self._claim is not None:
+            with suppress(DBAPIError, LeaseLost):
+                self._parts.turns.give_back(self._claim)
 
     async def _rest(self) -> None:
         is_woken = self._parts.notices is not None and self._parts.notices.is_listening
@@ -127,7 +137,7 @@ class Worker:
     async def _run_safely(self) -> bool:
         """Run one turn; a database that is away for a moment costs a pause, not the loaded engine."""
         try:
-            return await self.run_once()
+            return await self.run_once(takes_next=True)
         except DBAPIError as error:
             metrics.database_failures.inc()
             logger.error("database_failed code=%s", type(error.orig).__name__)
@@ -138,19 +148,28 @@ class Worker:
         await asyncio.sleep(DATABASE_PAUSE_SECONDS)
         return False
 
-    async def run_once(self) -> bool:
-        """Run one turn; return whether there was one."""
-        turn = self._parts.turns.claim()
+    async def run_once(self, *, takes_next: bool = False) -> bool:
+        """Run one turn; return whether there was one.
+
+        Args:
+            takes_next: claim the next one with the commit, for the call that follows.
+        """
+        claim, self._claim = self._claim, None
+        turn = self._parts.turns.open(claim) if claim else self._parts.turns.claim()
         if turn is None:
-            return False
+            return claim is not None
         began = time.perf_counter()
         logger.info(
             "turn_claimed id=%s channel=%s kind=%s attempt=%d", turn.trace_id, turn.channel, turn.kind.value, turn.attempts
         )
-        with _ends_when_it_hangs():
+        self._watchdog.arm()
+        try:
             decided = await self._before_the_end(turn)
+        finally:
+            if not takes_next:
+                self._watchdog.disarm()
         if decided is None:
-            self._parts.turns.give_back(turn)
+            self._parts.turns.give_back(turn.claim)
             logger.warning("turn_given_back id=%s code=stopping", turn.trace_id)
             return True
         result, is_dead = decided
@@ -160,11 +179,13 @@ class Worker:
         )
         if turn.is_stood_in:
             result = replace(result, replies=[])
-        if await self._commit(turn, self._page(result, turn), is_dead):
+        if await self._commit(turn, self._page(result, turn), is_dead=is_dead, takes_next=takes_next):
             _tell_committed(turn, result, time.perf_counter() - began, is_dead=is_dead)
+        if self._claim is None:
+            self._watchdog.disarm()
         return True
 
-    async def _commit(self, turn: Turn, result: TurnResult, is_dead: bool) -> bool:
+    async def _commit(self, turn: Turn, result: TurnResult, *, is_dead: bool, takes_next: bool) -> bool:
         """Commit, again and again while the database is away: nobody else may take the conversation until our lease ends.
 
         Returns:
@@ -173,7 +194,8 @@ class Worker:
         has_failed = False
         while True:
             try:
-                self._parts.turns.commit(turn, result, is_dead=is_dead)
+                takes = takes_next and not self._stop.is_set()
+                self._claim = self._parts.turns.commit(turn, result, is_dead=is_dead, takes_next=takes)
                 return True
             except LeaseLost:
                 metrics.turns_abandoned.inc()
@@ -182,6 +204,7 @@ class Worker:
                     self._parts.turns.excuse(turn)
                 return False
             except (OperationalError, InterfaceError, InternalError) as error:
+                self._watchdog.disarm()  # A database that is away is no reason to end.
                 if self._stop.is_set():
                     raise
                 has_failed = True
@@ -334,14 +357,26 @@ def _tell_committed(turn: Turn, result: TurnResult, seconds: float, *, is_dead: 
     )
 
 
-@contextmanager
-def _ends_when_it_hangs() -> Iterator[None]:
-    """End this process, with the lines of code it is at on standard error, when the block takes too long.
+class _Watchdog:
+    """Ends this process, with the lines of code it is at on standard error, when one decision takes too long.
 
-    The supervisor starts a new one, and the message that did it becomes a dead letter after `MAX_ATTEMPTS`.
+    The supervisor starts a new one, and the message that did it becomes a dead letter after `MAX_ATTEMPTS`. It is a thread of
+    the interpreter's own, which runs even while Python does not; starting it takes a millisecond, so it is not started anew for
+    each turn of a busy worker.
     """
-    faulthandler.dump_traceback_later(HANG_SECONDS, exit=True, file=sys.__stderr__ or 2)
-    try:
-        yield
-    finally:
-        faulthandler.cancel_dump_traceback_later()
+
+    def __init__(self) -> None:
+        self._armed_at: float | None = None
+
+    def arm(self) -> None:
+        """Begin to wait, or go on waiting when it has only just begun."""
+        now = time.monotonic()
+        if self._armed_at is None or now - self._armed_at > HANG_SECONDS / 10:
+            faulthandler.dump_traceback_later(HANG_SECONDS, exit=True, file=sys.__stderr__ or 2)
+            self._armed_at = now
+
+    def disarm(self) -> None:
+        """Wait no longer."""
+        if self._armed_at is not None:
+            faulthandler.cancel_dump_traceback_later()
+            self._armed_at = None

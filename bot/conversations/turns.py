@@ -46,6 +46,14 @@ class OfferedChoice:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """A conversation that this worker holds, and its first waiting message."""
+
+    conversation_id: str
+    inbound_id: int
+
+
+@dataclass(frozen=True)
 class Turn:
     """A waiting message with all that a decision needs.
 
@@ -80,6 +88,11 @@ class Turn:
     is_stood_in: bool = False
     is_opted_out: bool = False
     earlier: tuple[EarlierMessage, ...] = ()
+
+    @property
+    def claim(self) -> Claim:
+        """What the worker holds while it runs this turn."""
+        return Claim(self.conversation_id, self.inbound_id)
 
     @property
     def trace_id(self) -> str:
@@ -149,28 +162,46 @@ class Turns:
         with self._database.reading() as session:  # An idle worker must not take the one write lock of SQLite.
             if session.execute(_any_waiting(), {**_lease_times(now), "owner": self._owner}).first() is None:
                 return None
-        lease = {**_lease_times(now), "owner": self._owner}
         with self._database.transaction() as session:
-            connection = session.connection()
-            conversation_id = connection.execute(_take_conversation(), lease).scalar()
-            if conversation_id is None:
-                return None
-            inbound_id = connection.execute(_count_attempt(), {"of_conversation": conversation_id}).scalar()
-            if inbound_id is None:  # Nothing waits after all: the mark was left over.
-                connection.execute(_mark_idle(), {"of_conversation": conversation_id})
-                return None
+            claim = self._take(session, now)
+        return self.open(claim) if claim else None
+
+    def open(self, claim: Claim) -> Turn | None:
+        """Return the turn of a claim; None when its contact has been forgotten in between.
+
+        Raises:
+            SettingsError: no key opens the message; the claim is given back.
+        """
         try:
             with self._database.reading() as session:  # Not in the claim: reading and decrypting would hold its lock.
-                return self._turn(session, int(inbound_id))
-        except NoResultFound:  # The contact has been forgotten in between.
+                return self._turn(session, claim.inbound_id)
+        except NoResultFound:
             return None
         except Exception:
             # A message that cannot be read, by a wrong key or a fault of the moment, does not count as tried; others go first.
-            self._undo_claim(conversation_id, int(inbound_id))
+            self.give_back(claim)
             raise
 
-    def commit(self, turn: Turn, result: TurnResult, *, is_dead: bool = False) -> None:
+    def _take(self, session: Session, now: datetime) -> Claim | None:
+        connection = session.connection()
+        lease = {**_lease_times(now), "owner": self._owner}
+        conversation_id = connection.execute(_take_conversation(), lease).scalar()
+        if conversation_id is None:
+            return None
+        inbound_id = connection.execute(_count_attempt(), {"of_conversation": conversation_id}).scalar()
+        if inbound_id is None:  # Nothing waits after all: the mark was left over.
+            connection.execute(_mark_idle(), {"of_conversation": conversation_id})
+            return None
+        return Claim(conversation_id, int(inbound_id))
+
+    def commit(self, turn: Turn, result: TurnResult, *, is_dead: bool = False, takes_next: bool = False) -> Claim | None:
         """Store all effects of a turn in one transaction and give the conversation back.
+
+        Args:
+            takes_next: claim the next conversation as well, which spares a busy worker every second transaction.
+
+        Returns:
+            What was claimed; None when nothing waits.
 
         Raises:
             LeaseLost: another worker has taken over; nothing is stored.
@@ -192,7 +223,7 @@ class Turns:
             if result.effect and result.effect.kind is EffectKind.ERASE:
                 erased = ErasedTurn(turn.inbound_id, turn.conversation_id, turn.contact_id, turn.channel)
                 erase_and_confirm(session, self._outbox, erased, result.replies, result.effect.receipt_hash, now)
-                return
+                return None
             # A dead letter keeps its text, encrypted, so that a person can still read and answer it.
             connection.execute(_mark_dead() if is_dead else _mark_done(), answered)
             if (result.locale, result.locale_source) != (turn.locale, turn.locale_source):
@@ -209,14 +240,19 @@ class Turns:
                 self._outbox.enqueue(session, turn.conversation_id, turn.channel, reply, turn.inbound_id)
             # Last, and a statement of its own: on PostgreSQL it must see what came in while we waited for the row's lock.
             connection.execute(_wait_for_next(), {"of_conversation": turn.conversation_id, "now": now})
+            return self._take(session, now) if takes_next else None
 
-    def give_back(self, turn: Turn) -> None:
-        """Let another worker run a claimed turn at once, as if it had not been tried.
+    def give_back(self, claim: Claim) -> None:
+        """Let another worker run a claimed turn at once, as if it had not been tried; others go first.
 
         Raises:
             LeaseLost: another worker has taken over already.
         """
-        self._undo_claim(turn.conversation_id, turn.inbound_id)
+        with self._database.transaction() as session:
+            now = self._clock()
+            self._release(session, claim.conversation_id, now)
+            session.connection().execute(_uncount_attempt(), {"of_inbound": claim.inbound_id})
+            session.connection().execute(_move_back(), {"of_conversation": claim.conversation_id, "since": now})
 
     def excuse(self, turn: Turn) -> None:
         """Do not count a try that failed by no fault of the message: a database that is away makes no dead letters."""
@@ -255,13 +291,6 @@ class Turns:
             if ends:
                 connection.execute(_mark_stood_in(), {"of_inbound": turn.inbound_id})
         return True
-
-    def _undo_claim(self, conversation_id: str, inbound_id: int) -> None:
-        with self._database.transaction() as session:
-            now = self._clock()
-            self._release(session, conversation_id, now)
-            session.connection().execute(_uncount_attempt(), {"of_inbound": inbound_id})
-            session.connection().execute(_move_back(), {"of_conversation": conversation_id, "since": now})
 
     def _release(self, session: Session, conversation_id: str, now: datetime) -> None:
         mine = {"of_conversation": conversation_id, "owner": self._owner, "now": now}

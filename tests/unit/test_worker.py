@@ -21,7 +21,7 @@ from bot.conversations.paging import MORE
 from bot.conversations.privacy import PrivacyDesk
 from bot.conversations.replies import Replies
 from bot.conversations.retention import RetentionLimits
-from bot.conversations.turns import LEASE_SECONDS, Turn, TurnResult
+from bot.conversations.turns import LEASE_SECONDS, Claim, Turn, TurnResult
 from bot.conversations.urgent import UrgentPhrases
 from bot.errors import EngineError
 from bot.i18n import LOCALES, Catalogues
@@ -253,12 +253,12 @@ def _fail_commits(desk: Desk, monkeypatch: pytest.MonkeyPatch, times: int, *, af
     turns = desk.worker._parts.turns
     commit, failures = turns.commit, iter(range(times))
 
-    def commit_or_fail(turn: Turn, result: TurnResult, *, is_dead: bool = False) -> None:
+    def commit_or_fail(turn: Turn, result: TurnResult, **how: bool) -> Claim | None:
         fails = next(failures, None) is not None
-        if after or not fails:
-            commit(turn, result, is_dead=is_dead)
+        claim = commit(turn, result, **how) if after or not fails else None
         if fails:
             raise OperationalError("INSERT", {}, OSError("No space left on device"))
+        return claim
 
     monkeypatch.setattr(turns, "commit", commit_or_fail)
 
@@ -302,6 +302,27 @@ async def test_a_worker_takes_up_again_what_it_claimed_in_vain(desk: Desk) -> No
     assert desk.worker._parts.turns.claim() is not None
     assert await desk.worker.run_once()
     assert [row.state for row in desk.inbound()] == ["done"]
+
+
+async def test_a_busy_worker_claims_the_next_with_its_commit_and_gives_it_back_when_it_stops(desk: Desk) -> None:
+    """What it holds when it is told to stop is free at once, and not counted as tried."""
+    desk.system.inbox.store([make_inbound("uno"), make_inbound("dos", address="contact-b")])
+    assert await desk.worker.run_once(takes_next=True)
+    assert desk.system.turns("other").claim() is None
+    desk.worker.stop()
+    await desk.worker.run()
+    assert [(row.state, row.attempts) for row in desk.inbound()] == [("done", 1), ("waiting", 0)]
+    turn = desk.system.turns("other").claim()
+    assert turn is not None and turn.text == "dos"
+
+
+async def test_a_busy_worker_runs_what_it_claimed_with_its_commit(desk: Desk) -> None:
+    """Each message once, in the order in which the conversations began to wait."""
+    desk.system.inbox.store([make_inbound(text, address=f"contact-{text}") for text in ("uno", "dos", "tres")])
+    while await desk.worker.run_once(takes_next=True):
+        pass
+    assert [(row.state, row.attempts) for row in desk.inbound()] == [("done", 1)] * 3
+    assert len(desk.sent()) == 3
 
 
 async def test_a_worker_that_hangs_ends_itself(desk: Desk, tmp_path: Path) -> None:
