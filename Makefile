@@ -52,8 +52,8 @@ unit: .venv/installed-dev  ## Train if needed, then run all tests.
 drill: .venv/installed-dev  ## Break everything (kills, full disk, failing providers) and prove that nothing is lost.
 	@$(RUTA) train --if-needed && $(PYTHON) -m tests.drill
 
-benchmark: .venv/installed-dev  ## Measure acknowledge, reply, throughput, ready times and memory.
-	@$(RUTA) train --if-needed && $(PYTHON) -m benchmarks.spine
+benchmark: .venv/installed-dev  ## Measure acknowledge, reply, throughput, memory; ours beside stock Rasa; one worker and two (12 minutes).
+	@$(RUTA) train --if-needed && $(PYTHON) -m benchmarks.spine && $(PYTHON) -m benchmarks.engines && $(PYTHON) -m benchmarks.workers
 
 benchmark-nlu: .venv/installed-dev  ## Measure understanding on tests/nlu, the learning curve and the worst confusions.
 	@$(RUTA) train --if-needed && $(PYTHON) -m benchmarks.understanding

@@ -20,6 +20,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bot.errors import RutaError
 from bot.logs import set_up_logging
+from bot.privacy_commands import privacy
 from bot.upkeep_commands import backup, db, keys, restore
 from bot.wiring import (
     App,
@@ -33,6 +34,7 @@ from bot.wiring import (
     enabled_names,
     open_app,
     ready_cautions,
+    require_current,
     serve_gateway_metrics,
     serve_worker_metrics,
     utc_now,
@@ -49,7 +51,6 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=N
 content = typer.Typer(no_args_is_help=True, help="Small tools for the content folder.")
 whatsapp = typer.Typer(no_args_is_help=True, help="WhatsApp through Twilio.")
 telegram = typer.Typer(no_args_is_help=True, help="Telegram.")
-privacy = typer.Typer(no_args_is_help=True, help="What is kept of people, for how long, and proof that it goes.")
 editor = typer.Typer(invoke_without_command=True, help="The editor: web pages with which staff keep the content.")
 GROUPS = {
     "db": db,
@@ -105,7 +106,7 @@ def gateway() -> None:
     from bot.supervisor import say_ready
 
     opened = open_app(ROOT)
-    _require_current(opened)
+    require_current(opened)
     _serve(opened, say_ready)
 
 
@@ -120,7 +121,7 @@ def worker(
     from bot.supervisor import say_ready
 
     opened = open_app(ROOT)
-    _require_current(opened)
+    require_current(opened)
     os.nice(WORKER_NICENESS)
     built = build_worker(opened)
     serve_worker_metrics(opened, built, metrics_port)
@@ -241,7 +242,7 @@ def failures(
     from bot.conversations.failures import Failures
 
     opened = open_app(ROOT)
-    _require_current(opened)
+    require_current(opened)
     given_up = Failures(opened.database, utc_now)
     if retry and close:
         raise typer.BadParameter("choose --retry or --close")
@@ -292,7 +293,7 @@ def editor_serve(context: typer.Context) -> None:
     from bot.supervisor import say_ready
 
     opened = open_app(ROOT)
-    _require_current(opened)
+    require_current(opened)
     os.nice(WORKER_NICENESS)  # Checking the content takes seconds of work; whoever writes to the bot comes first.
     serve_editor(build_editor_parts(opened), opened.settings.host, opened.settings.editor_port, say_ready)
 
@@ -306,7 +307,7 @@ def editor_create_admin(email: str) -> None:
     from bot.editor.commands import invite_admin
 
     opened = open_app(ROOT)
-    _require_current(opened)
+    require_current(opened)
     print(invite_admin(build_editor_parts(opened), email))
 
 
@@ -318,7 +319,7 @@ def editor_audit(
     from bot.editor.commands import audit_lines
 
     opened = open_app(ROOT)
-    _require_current(opened)
+    require_current(opened)
     audit = build_editor_parts(opened).audit
     if not verify:
         print("\n".join(audit_lines(audit)))
@@ -350,62 +351,6 @@ def content_table(write: Annotated[bool, typer.Option("--write", help="Write it 
         screen.print("written      docs/topics.md")
     else:
         print(table, end="")
-
-
-@privacy.command("purge")
-def privacy_purge(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be deleted.")] = False,
-) -> None:
-    """Delete what is past its time, as the gateway does every hour; one line for each kind of data."""
-    opened = open_app(ROOT)
-    _require_current(opened)
-    for kind, count in build_retention(opened).purge(only_count=dry_run).items():
-        print(f"{kind} {count}")
-
-
-@privacy.command("report")
-def privacy_report(as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False) -> None:
-    """Show for each kind of data how much there is, the oldest, its limit, and what is overdue; never a text.
-
-    The exit code is 1 while anything lies more than two hours past its limit: then the gateway's hourly purge does not run.
-    """
-    from bot.privacy_tools import report_data, report_lines
-
-    opened = open_app(ROOT)
-    _require_current(opened)
-    reports = build_retention(opened).report()
-    print(json.dumps(report_data(reports)) if as_json else "\n".join(report_lines(reports)))
-    raise typer.Exit(1 if any(one.overdue for one in reports) else 0)
-
-
-@privacy.command("statistics")
-def privacy_statistics(
-    since: Annotated[str, typer.Option(help="The first day, as 2026-11-01.")],
-    until: Annotated[str, typer.Option(help="The last day, as 2026-11-30.")],
-) -> None:
-    """Count people by topic, language and channel; groups of ten or fewer are not shown.
-
-    Tab-separated: table, name, people. Do not publish periods that overlap: their difference could show a small group.
-    """
-    from bot.conversations.statistics import publish, read_counts
-    from bot.privacy_tools import period, statistics_lines
-
-    opened = open_app(ROOT)
-    _require_current(opened)
-    for line in statistics_lines(publish(read_counts(opened.database, *period(since, until)))):
-        print(line)
-
-
-@privacy.command("receipt")
-def privacy_receipt(code: Annotated[str, typer.Argument(help="The code that the person was given.")]) -> None:
-    """Confirm an erasure by its code: print when it was done; the exit code is 1 if we know no such code."""
-    from bot.conversations.erasure import Receipts
-
-    opened = open_app(ROOT)
-    _require_current(opened)
-    erased_at = Receipts(opened.database, opened.vault).erased_at(code)
-    print(f"erased {erased_at:%Y-%m-%dT%H:%M:%SZ}" if erased_at else "unknown")
-    raise typer.Exit(0 if erased_at else 1)
 
 
 @whatsapp.command("setup")
@@ -491,13 +436,6 @@ def _upgrade(opened: App) -> None:
 
     before, after = upgrade_database(opened.database)
     screen.print(f"database     {'up to date' if before == after else f'{before or chr(45)} -> {after}'}")
-
-
-def _require_current(opened: App) -> None:
-    from bot.storage.revision import can_serve
-
-    if not can_serve(opened.database):
-        raise RutaError("the database is not in a form that this release can use; run `ruta db upgrade`")
 
 
 def _engine_only(what: str) -> Worker:

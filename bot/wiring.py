@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseSettings
 
-from bot.errors import SettingsError
+from bot.errors import RutaError, SettingsError
 from bot.i18n import LOCALES, Catalogues
 from bot.logs import set_up_logging
 from bot.messages import Bubble, ChannelLimits, OutboundMessage
@@ -168,6 +168,18 @@ def build_stand_in(app: App) -> StandIn:
     turns = Turns(app.database, app.vault, Outbox(app.database, app.vault, utc_now), "gateway", utc_now)
     texts = Catalogues(app.paths.locales)
     return StandIn(turns, build_replies(app.paths), texts, channel_limits(app.settings), app.paths.intents, utc_now)
+
+
+def require_current(app: App) -> None:
+    """Stop unless this release can use the database's form.
+
+    Raises:
+        RutaError: it cannot; the text says what to do.
+    """
+    from bot.storage.revision import can_serve
+
+    if not can_serve(app.database):
+        raise RutaError("the database is not in a form that this release can use; run `ruta db upgrade`")
 
 
 def retention_limits(settings: Settings) -> RetentionLimits:

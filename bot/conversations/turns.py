@@ -10,28 +10,24 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, Update, bindparam, case, func, or_, select, update
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
+from bot.conversations import turn_statements as sql
 from bot.conversations.effects import Effect, EffectKind, apply_effect
 from bot.conversations.erasure import ErasedTurn, erase_and_confirm
-from bot.conversations.flood import FLOOD_MESSAGES, EarlierMessage
+from bot.conversations.flood import EarlierMessage
 from bot.conversations.outbox import Outbox
-from bot.conversations.queues import is_waiting
+from bot.conversations.turn_statements import STOOD_IN
 from bot.conversations.unanswered import Question, store_question
 from bot.errors import LeaseLost, SettingsError
 from bot.logs import trace_id
 from bot.messages import InboundKind, Location, OutboundMessage
-from bot.storage.models import Contact, Conversation, Inbound, Outbound, QuickReplyToken, UtcDateTime
+from bot.storage.models import QuickReplyToken
 from bot.storage.session import Database
 from bot.storage.vault import Vault
 
-STOOD_IN = "stood_in"
-"""The mark of a waiting message that the gateway has answered in full."""
 LEASE_SECONDS = 60.0
 """How long a worker may be silent before another one takes its conversation over."""
 
@@ -160,7 +156,7 @@ class Turns:
         """Take the conversation that has waited longest and return its first waiting message; None when none waits."""
         now = self._clock()
         with self._database.reading() as session:  # An idle worker must not take the one write lock of SQLite.
-            if session.execute(_any_waiting(), {**_lease_times(now), "owner": self._owner}).first() is None:
+            if session.execute(sql.any_waiting(), {**_lease_times(now), "owner": self._owner}).first() is None:
                 return None
         with self._database.transaction() as session:
             claim = self._take(session, now)
@@ -185,12 +181,12 @@ class Turns:
     def _take(self, session: Session, now: datetime) -> Claim | None:
         connection = session.connection()
         lease = {**_lease_times(now), "owner": self._owner}
-        conversation_id = connection.execute(_take_conversation(), lease).scalar()
+        conversation_id = connection.execute(sql.take_conversation(), lease).scalar()
         if conversation_id is None:
             return None
-        inbound_id = connection.execute(_count_attempt(), {"of_conversation": conversation_id}).scalar()
+        inbound_id = connection.execute(sql.count_attempt(), {"of_conversation": conversation_id}).scalar()
         if inbound_id is None:  # Nothing waits after all: the mark was left over.
-            connection.execute(_mark_idle(), {"of_conversation": conversation_id})
+            connection.execute(sql.mark_idle(), {"of_conversation": conversation_id})
             return None
         return Claim(conversation_id, int(inbound_id))
 
@@ -218,20 +214,20 @@ class Turns:
         with self._database.transaction() as session:
             connection = session.connection()
             # The inbox locks the contact first as well. Without it a message that comes in just now could be overlooked below.
-            connection.execute(_lock_contact(), {"of_contact": turn.contact_id})
+            connection.execute(sql.lock_contact(), {"of_contact": turn.contact_id})
             self._release(session, turn.conversation_id, now)
             if result.effect and result.effect.kind is EffectKind.ERASE:
                 erased = ErasedTurn(turn.inbound_id, turn.conversation_id, turn.contact_id, turn.channel)
                 erase_and_confirm(session, self._outbox, erased, result.replies, result.effect.receipt_hash, now)
                 return None
             # A dead letter keeps its text, encrypted, so that a person can still read and answer it.
-            connection.execute(_mark_dead() if is_dead else _mark_done(), answered)
+            connection.execute(sql.mark_dead() if is_dead else sql.mark_done(), answered)
             if (result.locale, result.locale_source) != (turn.locale, turn.locale_source):
                 language = {"of_contact": turn.contact_id, "tag": result.locale, "source": result.locale_source}
-                connection.execute(_set_locale(), language)
+                connection.execute(sql.set_locale(), language)
             if result.engine_state is not None:
                 state = {"of_conversation": turn.conversation_id, "state": result.engine_state}
-                connection.execute(_set_engine_state(), state)
+                connection.execute(sql.set_engine_state(), state)
             if result.question is not None:
                 store_question(session, self._vault, result.question, turn.contact_id, result.locale, turn.received_at)
             if result.effect is not None:
@@ -239,7 +235,7 @@ class Turns:
             for reply in result.replies:
                 self._outbox.enqueue(session, turn.conversation_id, turn.channel, reply, turn.inbound_id)
             # Last, and a statement of its own: on PostgreSQL it must see what came in while we waited for the row's lock.
-            connection.execute(_wait_for_next(), {"of_conversation": turn.conversation_id, "now": now})
+            connection.execute(sql.wait_for_next(), {"of_conversation": turn.conversation_id, "now": now})
             return self._take(session, now) if takes_next else None
 
     def give_back(self, claim: Claim) -> None:
@@ -251,20 +247,20 @@ class Turns:
         with self._database.transaction() as session:
             now = self._clock()
             self._release(session, claim.conversation_id, now)
-            session.connection().execute(_uncount_attempt(), {"of_inbound": claim.inbound_id})
-            session.connection().execute(_move_back(), {"of_conversation": claim.conversation_id, "since": now})
+            session.connection().execute(sql.uncount_attempt(), {"of_inbound": claim.inbound_id})
+            session.connection().execute(sql.move_back(), {"of_conversation": claim.conversation_id, "since": now})
 
     def excuse(self, turn: Turn) -> None:
         """Do not count a try that failed by no fault of the message: a database that is away makes no dead letters."""
         with self._database.transaction() as session:
-            session.connection().execute(_uncount_attempt(), {"of_inbound": turn.inbound_id})
+            session.connection().execute(sql.uncount_attempt(), {"of_inbound": turn.inbound_id})
 
     def overdue(self, seconds: float, most: int) -> list[int]:
         """Return the messages that no worker has taken for a while, without any reply yet, the oldest first; none is claimed."""
         now = self._clock()
         since = {**_lease_times(now), "before": now - timedelta(seconds=seconds), "most": most}
         with self._database.reading() as session:
-            return [int(row) for row in session.execute(_overdue(), since).scalars()]
+            return [int(row) for row in session.execute(sql.overdue(), since).scalars()]
 
     def read(self, inbound_id: int) -> Turn | None:
         """Return a waiting message without claiming it; None when it is gone or cannot be read."""
@@ -284,21 +280,21 @@ class Turns:
         with self._database.transaction() as session:
             connection = session.connection()
             free = {"of_conversation": turn.conversation_id, **_lease_times(now)}
-            is_free = connection.execute(_lock_if_free(), free).first() is not None
-            if not is_free or connection.execute(_still_unanswered(), {"of_inbound": turn.inbound_id}).first() is None:
+            is_free = connection.execute(sql.lock_if_free(), free).first() is not None
+            if not is_free or connection.execute(sql.still_unanswered(), {"of_inbound": turn.inbound_id}).first() is None:
                 return False
             self._outbox.enqueue(session, turn.conversation_id, turn.channel, reply, turn.inbound_id)
             if ends:
-                connection.execute(_mark_stood_in(), {"of_inbound": turn.inbound_id})
+                connection.execute(sql.mark_stood_in(), {"of_inbound": turn.inbound_id})
         return True
 
     def _release(self, session: Session, conversation_id: str, now: datetime) -> None:
         mine = {"of_conversation": conversation_id, "owner": self._owner, "now": now}
-        if session.connection().execute(_release_lease(), mine).rowcount != 1:
+        if session.connection().execute(sql.release_lease(), mine).rowcount != 1:
             raise LeaseLost(f"conversation {conversation_id} was taken over")
 
     def _turn(self, session: Session, inbound_id: int) -> Turn:
-        row = session.execute(_read_turn(), {"of_inbound": inbound_id}).one()
+        row = session.execute(sql.read_turn(), {"of_inbound": inbound_id}).one()
         body = json.loads(self._vault.decrypt(row.body_encrypted or b""))
         return Turn(
             inbound_id=inbound_id,
@@ -358,180 +354,16 @@ def fresh_turn(text: str, locale: str, now: datetime) -> Turn:
 
 def _last_choices(session: Session, conversation_id: str, at: datetime) -> tuple[OfferedChoice, ...]:
     """Return what a contact saw last when they wrote: a "2" must not be read against a menu that was sent meanwhile."""
-    rows = session.execute(_newest_choices(), {"of_conversation": conversation_id, "at": at})
+    rows = session.execute(sql.newest_choices(), {"of_conversation": conversation_id, "at": at})
     return tuple(OfferedChoice(row.position, row.title, row.payload) for row in rows if row.expires_at >= at)
 
 
 def _earlier_messages(session: Session, conversation_id: str, inbound_id: int) -> tuple[EarlierMessage, ...]:
-    rows = session.execute(_answered_before(), {"of_conversation": conversation_id, "of_inbound": inbound_id})
+    rows = session.execute(sql.answered_before(), {"of_conversation": conversation_id, "of_inbound": inbound_id})
     return tuple(EarlierMessage(row.received_at, row.error_code) for row in rows)
-
-
-# The statements below are built once, because building them took most of the time in which the lock was held.
 
 
 def _lease_times(now: datetime) -> dict[str, datetime]:
     """Return the present, the end of a lease that is given now, and one that none can have, even by a clock that is ahead."""
     lease = timedelta(seconds=LEASE_SECONDS)
     return {"now": now, "until": now + lease, "impossible": now + 2 * lease}
-
-
-def _is_free() -> tuple[ColumnElement[bool], ...]:
-    until = Conversation.lease_until
-    # A lease that ends so late is from before the clock was put back.
-    no_lease = or_(until.is_(None), until < bindparam("now"), until > bindparam("impossible"))
-    return is_waiting(), no_lease
-
-
-def _is_free_or_mine() -> tuple[ColumnElement[bool], ...]:
-    """Tell what a worker may take: it has one turn at a time, so a lease of its own is left over from a failed claim."""
-    is_waiting, no_lease = _is_free()
-    return is_waiting, or_(no_lease, Conversation.lease_owner == bindparam("owner"))
-
-
-def _of_conversation() -> ColumnElement[bool]:
-    return Conversation.id == bindparam("of_conversation")
-
-
-@lru_cache(maxsize=1)
-def _any_waiting() -> Executable:
-    return select(Conversation.id).where(*_is_free_or_mine()).limit(1)
-
-
-def _without_reply() -> tuple[ColumnElement[bool], ...]:
-    replied = select(Outbound.id).where(Outbound.inbound_id == Inbound.id).exists()
-    return Inbound.state == "waiting", ~replied
-
-
-@lru_cache(maxsize=1)
-def _overdue() -> Executable:
-    waited = (Inbound.received_at < bindparam("before"), *_without_reply())
-    messages = select(Inbound.id).join(Conversation, Conversation.id == Inbound.conversation_id)
-    return messages.where(*_is_free(), *waited).order_by(Inbound.id).limit(bindparam("most"))
-
-
-@lru_cache(maxsize=1)
-def _lock_if_free() -> Executable:
-    return select(Conversation.id).where(_of_conversation(), *_is_free()).with_for_update(skip_locked=True)
-
-
-@lru_cache(maxsize=1)
-def _still_unanswered() -> Executable:
-    return select(Inbound.id).where(Inbound.id == bindparam("of_inbound"), *_without_reply())
-
-
-@lru_cache(maxsize=1)
-def _take_conversation() -> Executable:
-    longest = select(Conversation.id).where(*_is_free_or_mine()).order_by(Conversation.waiting_since).limit(1)
-    taken = update(Conversation).where(Conversation.id == longest.with_for_update(skip_locked=True).scalar_subquery())
-    return taken.values(lease_owner=bindparam("owner"), lease_until=bindparam("until")).returning(Conversation.id)
-
-
-@lru_cache(maxsize=1)
-def _count_attempt() -> Executable:
-    waiting = (Inbound.conversation_id == bindparam("of_conversation"), Inbound.state == "waiting")
-    oldest = select(func.min(Inbound.id)).where(*waiting).scalar_subquery()
-    return update(Inbound).where(Inbound.id == oldest).values(attempts=Inbound.attempts + 1).returning(Inbound.id)
-
-
-@lru_cache(maxsize=1)
-def _uncount_attempt() -> Executable:
-    tried = (Inbound.id == bindparam("of_inbound"), Inbound.attempts > 0)
-    return update(Inbound).where(*tried).values(attempts=Inbound.attempts - 1)
-
-
-@lru_cache(maxsize=1)
-def _mark_idle() -> Executable:
-    return update(Conversation).where(_of_conversation()).values(waiting_since=None, lease_owner="", lease_until=None)
-
-
-@lru_cache(maxsize=1)
-def _read_turn() -> Executable:
-    answered = select(Outbound.id).where(Outbound.conversation_id == Conversation.id).exists().label("has_been_answered")
-    of_message = (
-        Inbound.channel,
-        Inbound.kind,
-        Inbound.body_encrypted,
-        Inbound.attempts,
-        Inbound.received_at,
-        Inbound.error_code,
-    )
-    of_contact = (Contact.id.label("contact_id"), Contact.locale, Contact.locale_source, Contact.opted_out_at)
-    return (
-        select(*of_message, *of_contact, Conversation.id.label("conversation_id"), Conversation.engine_state, answered)
-        .join(Conversation, Conversation.id == Inbound.conversation_id)
-        .join(Contact, Contact.id == Conversation.contact_id)
-        .where(Inbound.id == bindparam("of_inbound"))
-    )
-
-
-@lru_cache(maxsize=1)
-def _newest_choices() -> Executable:
-    of_conversation = QuickReplyToken.conversation_id == bindparam("of_conversation")
-    offered = select(func.max(QuickReplyToken.outbound_id)).join(Outbound, Outbound.id == QuickReplyToken.outbound_id)
-    newest = offered.where(of_conversation, Outbound.created_at <= bindparam("at")).scalar_subquery()
-    choice = (QuickReplyToken.position, QuickReplyToken.title, QuickReplyToken.payload, QuickReplyToken.expires_at)
-    return select(*choice).where(QuickReplyToken.outbound_id == newest).order_by(QuickReplyToken.position)
-
-
-@lru_cache(maxsize=1)
-def _answered_before() -> Executable:
-    done = (Inbound.conversation_id == bindparam("of_conversation"), Inbound.state == "done")
-    before = select(Inbound.received_at, Inbound.error_code).where(*done, Inbound.id < bindparam("of_inbound"))
-    return before.order_by(Inbound.id.desc()).limit(FLOOD_MESSAGES)
-
-
-@lru_cache(maxsize=1)
-def _release_lease() -> Executable:
-    mine = (Conversation.lease_owner == bindparam("owner"), Conversation.lease_until >= bindparam("now"))
-    return update(Conversation).where(_of_conversation(), *mine).values(lease_owner="", lease_until=None)
-
-
-@lru_cache(maxsize=1)
-def _lock_contact() -> Executable:
-    return select(Contact.id).where(Contact.id == bindparam("of_contact")).with_for_update()
-
-
-@lru_cache(maxsize=1)
-def _move_back() -> Executable:
-    return update(Conversation).where(_of_conversation()).values(waiting_since=bindparam("since"))
-
-
-@lru_cache(maxsize=1)
-def _mark_stood_in() -> Executable:
-    return update(Inbound).where(Inbound.id == bindparam("of_inbound")).values(error_code=STOOD_IN)
-
-
-@lru_cache(maxsize=1)
-def _mark_dead() -> Executable:
-    return _end_message().values(state="dead")
-
-
-@lru_cache(maxsize=1)
-def _mark_done() -> Executable:
-    return _end_message().values(state="done", body_encrypted=None)
-
-
-def _end_message() -> Update:
-    message = update(Inbound).where(Inbound.id == bindparam("of_inbound"))
-    written: dict[str, Any] = {"text": bindparam("masked"), "error_code": bindparam("code")}
-    return message.values(done_at=bindparam("at"), decision=bindparam("decided"), topic=bindparam("about"), **written)
-
-
-@lru_cache(maxsize=1)
-def _set_locale() -> Executable:
-    contact = update(Contact).where(Contact.id == bindparam("of_contact"))
-    return contact.values(locale=bindparam("tag"), locale_source=bindparam("source"))
-
-
-@lru_cache(maxsize=1)
-def _set_engine_state() -> Executable:
-    return update(Conversation).where(_of_conversation()).values(engine_state=bindparam("state"))
-
-
-@lru_cache(maxsize=1)
-def _wait_for_next() -> Executable:
-    """Whoever has more waiting queues up again, behind all who wait now: a flood holds nobody up longer than a turn."""
-    waiting = (Inbound.conversation_id == Conversation.id, Inbound.state == "waiting")
-    again = case((select(Inbound.id).where(*waiting).exists(), bindparam("now", type_=UtcDateTime())), else_=None)
-    return update(Conversation).where(_of_conversation()).values(waiting_since=again)
