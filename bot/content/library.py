@@ -124,12 +124,14 @@ def _keep_last_good(old: LoadedContent, new: LoadedContent) -> LoadedContent:
     broken = {problem.path for problem in new.problems}
     topics = {topic.id: _keep_answers(old.topics.get(topic.id), topic, broken) for topic in new.topics.values()}
     topics.update({topic.id: topic for topic in old.topics.values() if topic.id not in topics and topic.path in broken})
+    retired = {topic.id: topic for topic in old.retired.values() if topic.path in broken}
     broken_points = {path.stem for path in broken if path.parent.name == "help-points"}
     points = {slug: point for slug, point in old.help_points.items() if slug in broken_points}
     has_broken_facts = any(path.parent.name == "facts" for path in broken)
     return replace(
         new,
         topics=topics,
+        retired={**retired, **new.retired},
         help_points={**points, **new.help_points},
         facts={**old.facts, **new.facts} if has_broken_facts else new.facts,
         emergency_numbers=old.emergency_numbers if has_broken_facts else new.emergency_numbers,

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,11 @@ def line_at(raw: str, path: Iterable[str | int]) -> int:
 
 @dataclass(frozen=True)
 class LoadedContent:
-    """All that could be read, and what could not."""
+    """All that could be read, and what could not.
+
+    Attributes:
+        retired: topics that are answered no more; their `topic.yml` says `retired_on`.
+    """
 
     catalogue: Mapping[str, CatalogueTopic]
     topics: Mapping[str, Topic]
@@ -97,6 +101,7 @@ class LoadedContent:
     emergency_numbers: tuple[EmergencyNumber, ...]
     help_points: Mapping[str, Mapping[str, Any]]
     problems: tuple[Problem, ...]
+    retired: Mapping[str, Topic] = field(default_factory=dict)
 
 
 def load_content(folder: Path) -> LoadedContent:
@@ -112,15 +117,15 @@ def load_content(folder: Path) -> LoadedContent:
         raise ContentError(f"{folder}: topics.yml or schema.json cannot be read ({type(error).__name__})") from error
     problems: list[Problem] = []
     facts = _load_facts(folder, problems)
-    topics = {}
+    topics, retired = dict[str, Topic](), dict[str, Topic]()
     for entry in catalogue.values():
         path = folder / entry.family / entry.id / "topic.yml"
         if path.exists():
             topic = load_topic(path, entry, schema, problems)
             if topic:
-                topics[topic.id] = topic
+                (retired if topic.is_retired else topics)[topic.id] = topic
     help_points = _load_help_points(folder, schema, problems)
-    return LoadedContent(catalogue, topics, facts, _emergency_numbers(facts), help_points, tuple(problems))
+    return LoadedContent(catalogue, topics, facts, _emergency_numbers(facts), help_points, tuple(problems), retired)
 
 
 def load_catalogue_destinations(folder: Path) -> tuple[str, ...]:
@@ -194,6 +199,9 @@ def load_topic(path: Path, entry: CatalogueTopic, schema: Schema, problems: list
     if data["id"] != entry.id:
         problems.append(Problem(path, 1, "id_mismatch", f"id is {data['id']}, the folder is {entry.id}; make them equal"))
         return None
+    blocks = data.get("destinations", {})
+    retired = tuple(code for code, block in blocks.items() if "retired_on" in block)
+    answers = _load_answers(path.parent, schema, problems)
     return Topic(
         id=entry.id,
         family=entry.family,
@@ -202,11 +210,13 @@ def load_topic(path: Path, entry: CatalogueTopic, schema: Schema, problems: list
         sensitivity=data["sensitivity"],
         is_urgent=entry.is_urgent,
         provenance=_provenance(data),
-        destinations={code: _provenance(block) for code, block in data.get("destinations", {}).items()},
+        destinations={code: _provenance(block) for code, block in blocks.items() if code not in retired},
         emergency_services=tuple(data.get("emergency_services", ())),
         related=tuple(data["related"]),
         help_points=tuple(data.get("help_points", ())),
-        answers=_load_answers(path.parent, schema, problems),
+        answers={key: answer for key, answer in answers.items() if key[0] not in retired},
+        retired_destinations=retired,
+        is_retired="retired_on" in data,
     )
 
 

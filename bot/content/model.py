@@ -80,7 +80,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class Topic:
-    """An answer topic with all its answers."""
+    """An answer topic with all its answers.
+
+    Attributes:
+        retired_destinations: those whose block says `retired_on`; they are in neither `destinations` nor `answers`.
+        is_retired: `topic.yml` says `retired_on`; nobody is answered with it.
+    """
 
     id: str
     family: str
@@ -95,6 +100,8 @@ class Topic:
     help_points: tuple[str, ...]
     answers: Mapping[tuple[str, str], Answer] = field(repr=False)
     """By (destination, locale); the general answer has an empty destination."""
+    retired_destinations: tuple[str, ...] = ()
+    is_retired: bool = False
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ import yaml
 from bot.content.model import SECTIONS
 
 TOPIC_ORDER = (
-    *("id", "owner", "sensitivity", "reviewed_on", "review_by", "facts", "sources", "verify_at"),
+    *("id", "owner", "sensitivity", "retired_on", "reviewed_on", "review_by", "facts", "sources", "verify_at"),
     *("emergency_services", "related", "help_points", "destinations"),
 )
 """The order of the keys of a `topic.yml`."""
@@ -29,6 +29,7 @@ _PLAIN = frozenset({"id", "fact", "owner", "sensitivity", "kind", "country", "co
 """Keys whose values stand without quotes."""
 _SECTION_HEAD = re.compile(r"^## +(.+?) *$", re.MULTILINE)
 _TOP_LEVEL = re.compile(r"^([A-Za-z_][\w-]*):")
+_HEAD_LINE = re.compile(r"^(title|menu_title|translation_of|source_hash):(.*)$")
 _SAFE_PLAIN = re.compile(r"[^\W_][\w./@+ -]*")
 
 
@@ -58,6 +59,16 @@ def read_answer_text(raw: str) -> AnswerText:
     sections = {name: text.strip() for name, text in zip(parts[1::2], parts[2::2], strict=True)}
     known = ("title", "menu_title", "translation_of", "source_hash")
     return AnswerText(lead=parts[0].strip(), sections=sections, **{key: str(head[key]) for key in known if key in head})
+
+
+def read_broken_answer(raw: str) -> AnswerText:
+    """Read what can be read of an answer file whose head is broken, so that a form shows each part in its place."""
+    lines = raw.splitlines()
+    end = lines.index("---", 1) if "---" in lines[1:] else 0
+    head = {found[1]: found[2].strip().strip("\"'") for line in lines[:end] if (found := _HEAD_LINE.match(line))}
+    parts = _SECTION_HEAD.split("\n".join(lines[end + 1 if end else 0 :]).strip())
+    sections = {name: text.strip() for name, text in zip(parts[1::2], parts[2::2], strict=True)}
+    return AnswerText(lead=parts[0].strip(), sections=sections, **head)
 
 
 def body_of(raw: str) -> str:
@@ -102,7 +113,7 @@ def replace_values(raw: str, data: Mapping[str, Any], order: Sequence[str]) -> s
         before = yaml.load(raw, Loader=yaml.CSafeLoader) or {}
     except yaml.YAMLError as error:
         raise ValueError("the file cannot be read as YAML") from error
-    blocks = _top_level_blocks(raw)
+    blocks = top_level_blocks(raw)
     kept = {key: block for key, block in blocks.items() if not key or key in data}
     for key, value in data.items():
         if key not in before or before[key] != value:
@@ -132,7 +143,21 @@ def write_atomically(path: Path, text: str) -> None:
     except BaseException:
         os.unlink(name)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    _keep_folder(path.parent)
+
+
+def remove_durably(path: Path) -> None:
+    """Take a file out, so that it stays out when the power goes.
+
+    Raises:
+        OSError: it could not be taken out; it is still there.
+    """
+    path.unlink()
+    _keep_folder(path.parent)
+
+
+def _keep_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
@@ -177,7 +202,7 @@ def _quoted(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _top_level_blocks(raw: str) -> dict[str, str]:
+def top_level_blocks(raw: str) -> dict[str, str]:
     """Return the file in pieces, by top-level key; what stands above the first has the empty key."""
     blocks: dict[str, str] = {}
     key = ""

@@ -261,6 +261,12 @@ class Accounts:
         with self._database.reading() as session:
             return {row.id: self._vault.decrypt(row.name_encrypted) for row in session.scalars(select(StaffAccount))}
 
+    def number_of(self, staff_id: str) -> int:
+        """Return the number under which git knows a person: the place among all accounts, which are never deleted."""
+        query = select(StaffAccount.id).order_by(StaffAccount.created_at, StaffAccount.id)
+        with self._database.reading() as session:
+            return {each: number for number, each in enumerate(session.scalars(query), 1)}.get(staff_id, 0)
+
     def _create(self, session: Session, row: StaffInvitation, name: str, password: str, locale: str) -> StaffAccount:
         if session.scalar(select(StaffAccount.id).where(StaffAccount.email_hash == row.email_hash)):
             raise AccountError("account_exists", "there is an account for this address already")

@@ -18,7 +18,22 @@ from starlette.routing import Route
 from bot.editor.gate import Gate
 from bot.editor.pages import Pages
 from bot.editor.parts import EditorParts
-from bot.editor.views import account, answer, audit, data, drafts, home, invitation, people, sign_in, topic, topics
+from bot.editor.views import (
+    account,
+    answer,
+    audit,
+    data,
+    drafts,
+    history,
+    home,
+    invitation,
+    new_topic,
+    people,
+    retire,
+    sign_in,
+    topic,
+    topics,
+)
 from bot.editor.visit import make_environment
 from bot.web import BodyLimit, ReadyServer, SecurityHeaders
 
@@ -28,6 +43,9 @@ MODULES: tuple[Pages, ...] = (
     topic.pages,
     answer.pages,
     data.pages,
+    new_topic.pages,
+    retire.pages,
+    history.pages,
     drafts.pages,
     sign_in.pages,
     invitation.pages,
@@ -88,10 +106,12 @@ async def _serve_static(files: dict[str, bytes], request: Request) -> Response:
 
 @contextlib.asynccontextmanager
 async def _lifespan(parts: EditorParts, app: Starlette) -> AsyncIterator[None]:
-    """Keep the state of the checks fresh beside the pages."""
-    task = asyncio.create_task(parts.checked.keep_fresh())
+    """Keep the state of the checks and the history fresh beside the pages."""
+    parts.folder.clear_leftovers()
+    tasks = [asyncio.create_task(each) for each in (parts.checked.keep_fresh(), parts.folder_watch.keep_looking())]
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 from bot.editor.audit import AuditLog
 from bot.editor.folder import ChangedMeanwhile, fingerprint
 from bot.storage.session import Database
-from bot.storage.staff_models import Draft
+from bot.storage.staff_models import Draft, Version
 
 
 class DraftState(str, Enum):
@@ -33,7 +34,9 @@ class OpenDraft:
     Attributes:
         path: below the content folder, with slashes.
         base_text: the file as it stood when the draft was begun.
+        text: empty: the file is to be taken out.
         author_id: who changed it last.
+        authors: everybody who wrote a part of it, the first one first.
         reason: why, as the author or the reviewer wrote.
     """
 
@@ -47,6 +50,12 @@ class OpenDraft:
     text: str = field(repr=False)
     base_text: str = field(repr=False)
     base_hash: str = ""
+    authors: tuple[str, ...] = ()
+
+    @property
+    def is_retirement(self) -> bool:
+        """Whether publishing it takes the file out."""
+        return not self.text
 
 
 class Drafts:
@@ -103,6 +112,7 @@ class Drafts:
                 if fingerprint(current) != seen and current != text:
                     raise ChangedMeanwhile(current)
                 row = row or self._begin(session, path, locale, on_disk)
+                row.authors = json.dumps(list(dict.fromkeys([*authors_of(row), by])))
                 row.text, row.author_id, row.state = text, by, DraftState.DRAFT.value
                 row.updated_at, row.reviewer_id = self._clock(), None
                 session.flush()
@@ -120,9 +130,11 @@ class Drafts:
             self._audit.write(session, by, "draft.rebased", row.path)
 
     def move(self, draft_id: int, state: DraftState, by: str, reason: str = "") -> None:
-        """Move an open draft to another state; published and discarded ones are closed."""
+        """Move an open draft to another state; published and discarded ones are closed, and a closed one stays as it is."""
         with self._database.transaction() as session:
             row = session.get_one(Draft, draft_id, with_for_update=True)
+            if row.closed_at is not None:
+                return
             move_row(row, state, self._clock(), reason)
             self._audit.write(session, by, f"draft.{state.value}", row.path, f"draft={draft_id}")
 
@@ -167,4 +179,11 @@ def _value(row: Draft) -> OpenDraft:
         text=row.text,
         base_text=row.base_text,
         base_hash=row.base_hash,
+        authors=tuple(authors_of(row)),
     )
+
+
+def authors_of(row: Draft | Version) -> list[str]:
+    """Return everybody who wrote a part of a draft or a version; the release before kept only the last one."""
+    authors: list[str] = json.loads(row.authors or "[]")
+    return authors if not row.author_id or row.author_id in authors else [*authors, row.author_id]

@@ -6,18 +6,20 @@ text editor change the folder too, so the check is made again right before the f
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
 
-from bot.content.writing import write_atomically
+from bot.content.writing import remove_durably, write_atomically
 from bot.errors import RutaError
 from bot.i18n import N_
 
 _PATHS = re.compile(
-    r"[a-z_]+/[a-z][a-z0-9_]*/(?:topic\.yml|(?:[a-z]{2}\.)?[a-z]{2}\.md)|help-points/[a-z0-9-]+\.yml|facts/[a-z-]+\.yml"
+    r"topics\.yml|[a-z_]+/[a-z][a-z0-9_]*/(?:topic\.yml|(?:[a-z]{2}\.)?[a-z]{2}\.md)|help-points/[a-z0-9-]+\.yml|facts/[a-z-]+\.yml"
 )
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -60,12 +62,29 @@ class ContentFolder:
             ValueError: the path names nothing that the editor may touch.
         """
         file = self._file(path)
-        return file.read_text(encoding="utf-8") if file.exists() else ""
+        try:
+            return file.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def paths(self) -> Iterator[str]:
+        """Yield every file that is there and that the editor may touch."""
+        for file in (self._folder / "topics.yml", *self._folder.glob("*/*.yml"), *self._folder.glob("*/*/*.*")):
+            path = file.relative_to(self._folder).as_posix()
+            if _PATHS.fullmatch(path) and file.is_file():
+                yield path
+
+    def clear_leftovers(self) -> None:
+        """Take away the halves of files that a program that was killed left behind; called before anybody writes."""
+        for file in (*self._folder.glob(".*.new"), *self._folder.glob("*/.*.new"), *self._folder.glob("*/*/.*.new")):
+            with contextlib.suppress(OSError):
+                file.unlink()
 
     def write(self, path: str, text: str, seen: str) -> None:
         """Replace a file in one step, if it is still as the writer saw it; a text that stands there already is fine.
 
         Args:
+            text: empty: the file is taken out.
             seen: the fingerprint of the text that the writer began with.
 
         Raises:
@@ -81,7 +100,10 @@ class ContentFolder:
             if fingerprint(current) != seen:
                 raise ChangedMeanwhile(current)
             try:
-                write_atomically(file, text)
+                if text:
+                    write_atomically(file, text)
+                else:
+                    remove_durably(file)
             except OSError as error:
                 raise _explained(error) from error
 

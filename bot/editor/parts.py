@@ -10,9 +10,11 @@ from pathlib import Path
 
 from bot.content.checks.entry import EntryChecks
 from bot.content.library import ContentLibrary
+from bot.content.loader import load_catalogue_destinations
 from bot.editor.accounts import Accounts
 from bot.editor.audit import AuditLog
 from bot.editor.checked import Checked
+from bot.editor.commits import FolderCommits
 from bot.editor.drafts import Drafts
 from bot.editor.folder import ContentFolder
 from bot.editor.passwords import Passwords
@@ -21,6 +23,7 @@ from bot.editor.second_factor import SecondFactor
 from bot.editor.sessions import Sessions
 from bot.editor.throttle import Throttle
 from bot.editor.undo import UndoSteps
+from bot.editor.versions import FolderWatch, Versions
 from bot.editor.workflow import Workflow
 from bot.i18n import Catalogues
 from bot.messages import Bubble, ChannelLimits, OutboundMessage
@@ -61,6 +64,10 @@ class EditorParts:
     def today(self) -> date:
         """Return the present day, as the content's dates are meant."""
         return self.clock().date()
+
+    def content_destinations(self) -> tuple[str, ...]:
+        """Return the destinations that the catalogue names."""
+        return load_catalogue_destinations(self.content)
 
     @cached_property
     def audit(self) -> AuditLog:
@@ -115,8 +122,27 @@ class EditorParts:
     @cached_property
     def workflow(self) -> Workflow:
         """What moves drafts on."""
-        checks = EntryChecks(self.content, tuple(self.limits.items()))
-        return Workflow(self.database, self.audit, self.drafts, self.folder, self.library, checks, self.clock)
+        return Workflow(
+            database=self.database,
+            audit=self.audit,
+            drafts=self.drafts,
+            folder=self.folder,
+            library=self.library,
+            checks=EntryChecks(self.content, tuple(self.limits.items())),
+            versions=self.versions,
+            clock=self.clock,
+            on_published=FolderCommits(self.content, self.accounts.number_of).commit,
+        )
+
+    @cached_property
+    def versions(self) -> Versions:
+        """The history of each file."""
+        return Versions(self.database, self.audit, self.folder, self.clock)
+
+    @cached_property
+    def folder_watch(self) -> FolderWatch:
+        """What notices changes of the folder that were not made here."""
+        return FolderWatch(self.versions, self.content)
 
     @cached_property
     def shown_replies(self) -> ShownReplies:

@@ -55,7 +55,8 @@ class ShownReplies:
         """Return the reply with the lead and those with each section, as they would be on the day of the review."""
         block = topic.destinations.get(destination, topic.provenance)
         answer = Answer(topic.path, locale, destination, text.title, text.menu_title, text.lead, text.sections)
-        changed = replace(topic, answers={**topic.answers, (destination, locale): answer})
+        destinations = {**topic.destinations, destination: block} if destination else topic.destinations
+        changed = replace(topic, answers={**topic.answers, (destination, locale): answer}, destinations=destinations)
         held = replace(loaded, topics={**loaded.topics, topic.id: changed})
         replies = Replies(ContentInMemory(held, block.reviewed_on), self._texts, self._people)
         parts = [ShownPart("", replies.answer(topic.id, destination, locale), len(plain_text(text.lead)), LEAD_LIMIT)]

@@ -1,57 +1,55 @@
-"""From a draft to a live text: draft → in review → published. Who may, with how many people, and what is written where.
-
-The seam for version control: `on_published` is called after the file stands, with the versions that were stored; what it
-returns is kept as the version's commit.
-"""
+"""From a draft to a live text: draft → in review → published → retired. Who may, with how many people, what is written where."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from bot.content.checks.entry import EntryChecks
+from bot.content.checks.entry import CATALOGUE, EntryChecks
 from bot.content.library import ContentLibrary
-from bot.content.loader import text_hash
 from bot.content.model import Problem
-from bot.content.writing import body_of
 from bot.editor.audit import AuditLog
+from bot.editor.bundles import bundle_of, text_of
+from bot.editor.commits import CommitResult
 from bot.editor.drafts import Drafts, DraftState, OpenDraft, move_row
-from bot.editor.folder import ContentFolder
+from bot.editor.folder import ContentFolder, fingerprint
+from bot.editor.refusals import PublicationRefused
+from bot.editor.retiring import Retiring
 from bot.editor.roles import Need
 from bot.editor.sessions import Staff
+from bot.editor.versions import KeptVersion, Versions
 from bot.errors import RutaError
 from bot.i18n import N_
 from bot.storage.session import Database
-from bot.storage.staff_models import Draft, Version
-
-
-class PublicationRefused(RutaError):
-    """A draft can not go live; `key` is the sentence for the person at the page."""
-
-    def __init__(self, code: str, key: str, problems: tuple[Problem, ...] = ()) -> None:
-        super().__init__(f"the draft cannot be published: {code}")
-        self.code = code
-        self.key = key
-        self.problems = problems
+from bot.storage.staff_models import Draft
 
 
 @dataclass(frozen=True)
 class Published:
-    """What went live."""
+    """One file that went live.
+
+    Attributes:
+        before: the number of the version that stood there before; 0: there was no file.
+        authors: everybody who wrote a part of it, the first one first.
+        is_retirement: the file was taken out.
+    """
 
     path: str
     version_id: int
-    author_id: str
+    number: int
+    before: int
+    authors: tuple[str, ...]
     reviewer_id: str
-    reason: str
+    reason: str = field(repr=False)
+    is_retirement: bool
 
 
-OnPublished = Callable[[Published], str]
-"""Told after a file was written; returns the commit that holds it, or the empty string."""
+OnPublished = Callable[[Sequence[Published]], CommitResult]
+"""Told after all files of a publication were written; says which commit holds them, or why none does. It never raises."""
 
 
 class Workflow:
@@ -69,6 +67,7 @@ class Workflow:
         folder: ContentFolder,
         library: ContentLibrary,
         checks: EntryChecks,
+        versions: Versions,
         clock: Callable[[], datetime],
         on_published: OnPublished | None = None,
     ) -> None:
@@ -78,12 +77,22 @@ class Workflow:
         self._folder = folder
         self._library = library
         self._checks = checks
+        self._versions = versions
         self._clock = clock
         self._on_published = on_published
+        self.retiring = Retiring(drafts, folder, library, clock)
 
-    def problems(self, path: str, text: str) -> list[Problem]:
-        """Return what would be wrong in a file with this text."""
-        return self._checks.check(path, text, self._library.loaded, self._clock().date())
+    def problems(self, path: str, text: str, beside: dict[str, str] | None = None) -> list[Problem]:
+        """Return what would be wrong in a file with this text.
+
+        Args:
+            beside: texts of other files that go live together with it, by path.
+        """
+        return self._checks.check(path, text, self._library.loaded, self._clock().date(), beside or {})
+
+    def bundle(self, draft: OpenDraft) -> list[OpenDraft]:
+        """Return the drafts that go live together with this one, itself among them."""
+        return bundle_of(draft, self._drafts, self._folder)
 
     def submit(self, draft: OpenDraft, by: Staff, reason: str) -> None:
         """Ask for a review; what fails the checks is not worth another person's time.
@@ -91,84 +100,144 @@ class Workflow:
         Raises:
             PublicationRefused: the text has faults.
         """
-        self._require_no_errors(draft)
-        self._drafts.move(draft.id, DraftState.IN_REVIEW, by.id, reason)
+        bundle = self.bundle(draft)
+        self._require_no_errors(bundle)
+        for each in bundle:
+            self._drafts.move(each.id, DraftState.IN_REVIEW, by.id, reason)
 
     def send_back(self, draft: OpenDraft, by: Staff, reason: str) -> None:
         """Give a draft back to its author, with the reason."""
-        self._drafts.move(draft.id, DraftState.DRAFT, by.id, reason)
+        for each in self.bundle(draft):
+            self._drafts.move(each.id, DraftState.DRAFT, by.id, reason)
 
     def discard(self, draft: OpenDraft, by: Staff) -> None:
         """Close a draft without publishing it; `Drafts.reopen` takes it back."""
         self._drafts.move(draft.id, DraftState.DISCARDED, by.id)
 
-    def publish(self, draft: OpenDraft, by: Staff, reason: str) -> Published:
-        """Write a draft to the content folder and keep the version.
+    def publish(self, draft: OpenDraft, by: Staff, reason: str) -> CommitResult:
+        """Write a draft, and what goes live with it, to the content folder, and keep the versions.
 
         Raises:
             PublicationRefused: the text has faults, or a second person must publish it.
-            ChangedMeanwhile: the file on disk is not the one that the draft was begun from.
-            NotWritten: the disk; nothing has changed, the draft is still there.
+            ChangedMeanwhile: a file on disk is not the one that its draft was begun from.
+            NotWritten: the disk; nothing has changed, the drafts are still there.
         """
+        bundle = self.bundle(draft)
+        self._require_right(bundle, by)
+        self._require_no_errors(bundle)
+        written: list[OpenDraft] = []
+        try:
+            with self._database.transaction() as session:
+                published = [self._record(session, each, by, reason) for each in bundle]
+                # Last, so that a disk that refuses takes everything back. Were the database to fail after it, the drafts stay
+                # open, and publishing them again finds the texts in their place.
+                for each in bundle:
+                    self._folder.write(each.path, each.text, each.base_hash)
+                    written.append(each)
+        except IntegrityError:  # The folder was looked at in the same moment, and the number of the version is taken.
+            raise PublicationRefused("changed", N_("editor.publish.changed")) from None
+        except RutaError:
+            self._take_back(written)
+            raise
+        return self._commit(published)
+
+    def restore(self, version: KeptVersion, by: Staff, reason: str) -> OpenDraft | CommitResult:
+        """Make an earlier version live again, as a new one; what needs another person becomes a draft in review instead.
+
+        Raises:
+            PublicationRefused: there is an open draft of the file, which must be settled first.
+            ChangedMeanwhile: a file on disk changed in this moment.
+            NotWritten: the disk.
+        """
+        if self._drafts.find(version.path):
+            raise PublicationRefused("open_draft", N_("editor.history.open_draft"))
+        on_disk = self._folder.read(version.path)
+        if on_disk == version.text:
+            raise PublicationRefused("same", N_("editor.history.same"))
+        self._versions.notice(version.path)
+        locale = locale_of(version.path)
+        draft = self._drafts.save(version.path, locale, version.text, on_disk, fingerprint(on_disk), by.id)
+        try:
+            return self.publish(draft, by, reason)
+        except PublicationRefused as refused:
+            if refused.code != "faults":
+                self._drafts.move(draft.id, DraftState.IN_REVIEW, by.id, reason)
+            return self._drafts.get(draft.id) or draft
+
+    def _record(self, session: Session, draft: OpenDraft, by: Staff, reason: str) -> Published:
+        """Keep the version and close the draft, in the transaction in which the file is written."""
+        row = session.get_one(Draft, draft.id, with_for_update=True)
+        if row.closed_at is not None or row.text != draft.text:
+            raise PublicationRefused("changed", N_("editor.publish.changed"))
+        self._versions.notice_within(session, draft.path)
+        version = self._versions.add(session, row, by.id, reason or row.reason)
+        move_row(row, DraftState.PUBLISHED, self._clock(), reason)
+        row.reviewer_id = by.id
+        action = "draft.retired" if draft.is_retirement else "draft.published"
+        self._audit.write(session, by.id, action, draft.path, f"draft={draft.id} version={version.number}")
+        return Published(
+            path=draft.path,
+            version_id=version.id,
+            number=version.number,
+            before=version.number - 1,
+            authors=draft.authors,
+            reviewer_id=by.id,
+            reason=version.reason,
+            is_retirement=draft.is_retirement,
+        )
+
+    def _take_back(self, written: Sequence[OpenDraft]) -> None:
+        """Put files back that were written before a later one of the same publication failed."""
+        for each in reversed(written):
+            try:
+                self._folder.write(each.path, each.base_text, fingerprint(each.text))
+            except RutaError:
+                continue  # Nobody reaches it without the file that failed, and publishing again finds it in its place.
+
+    def _commit(self, published: Sequence[Published]) -> CommitResult:
+        if self._on_published is None:
+            return CommitResult()
+        result = self._on_published(published)
+        if result.commit_id:
+            self._versions.note_commit([each.version_id for each in published], result.commit_id)
+        return result
+
+    def _require_right(self, bundle: Sequence[OpenDraft], by: Staff) -> None:
         if not by.may(Need.REVIEW):
             raise PublicationRefused("role", N_("editor.publish.role"))
-        if draft.author_id == by.id and self._is_critical(draft):
+        wrote_here = any(by.id in each.authors for each in bundle)
+        if wrote_here and self.needs_two(bundle):
             raise PublicationRefused("same_person", N_("editor.publish.same_person"))
-        self._require_no_errors(draft)
-        with self._database.transaction() as session:
-            row = session.get_one(Draft, draft.id, with_for_update=True)
-            if row.closed_at is not None or row.text != draft.text:
-                raise PublicationRefused("changed", N_("editor.publish.changed"))
-            version = self._store_version(session, draft, by, reason)
-            move_row(row, DraftState.PUBLISHED, self._clock(), reason)
-            row.reviewer_id = by.id
-            self._audit.write(session, by.id, "draft.published", draft.path, f"draft={draft.id} version={version.number}")
-            published = Published(draft.path, version.id, draft.author_id, by.id, reason)
-            # Last, so that a disk that refuses takes everything back. Were the database to fail after it, the draft stays
-            # open, and publishing it again finds the text in its place.
-            self._folder.write(draft.path, draft.text, draft.base_hash)
-        self._tell(published)
-        return published
 
-    def _tell(self, published: Published) -> None:
-        commit = self._on_published(published) if self._on_published else ""
-        if commit:
-            with self._database.transaction() as session:
-                session.execute(update(Version).where(Version.id == published.version_id).values(commit_id=commit))
-
-    def _require_no_errors(self, draft: OpenDraft) -> None:
-        errors = tuple(problem for problem in self.problems(draft.path, draft.text) if not problem.is_warning)
+    def _require_no_errors(self, bundle: Sequence[OpenDraft]) -> None:
+        texts = {each.path: each.text for each in bundle}
+        found = [problem for each in bundle for problem in self.problems(each.path, each.text, texts)]
+        errors = tuple(problem for problem in found if not problem.is_warning)
         if errors:
             raise PublicationRefused("faults", N_("editor.publish.faults"), errors)
+        for each in bundle:
+            self.retiring.require_possible(each)
 
-    def _is_critical(self, draft: OpenDraft) -> bool:
-        """Tell whether the topic is critical now, or would be: a change must not make itself harmless first."""
+    def needs_two(self, bundle: Sequence[OpenDraft]) -> bool:
+        """Tell whether a topic is critical now, or would be: a change must not make itself harmless first."""
+        texts = {each.path: each.text for each in bundle}
+        return any(self._is_critical(each, texts) for each in bundle if each.path != CATALOGUE)
+
+    def _is_critical(self, draft: OpenDraft, texts: dict[str, str]) -> bool:
         parts = draft.path.split("/")
         if len(parts) != 3:
             return False
-        topic = self._library.loaded.topics.get(parts[1])
-        would_be, _ = self._checks.examine(draft.path, draft.text, self._library.loaded, self._clock().date())
+        loaded = self._library.loaded
+        topic = loaded.topics.get(parts[1]) or loaded.retired.get(parts[1])
+        would_be, _ = self._checks.examine(draft.path, draft.text, loaded, self._clock().date(), texts)
         return any(each is not None and each.sensitivity == "critical" for each in (topic, would_be))
 
-    def _store_version(self, session: Session, draft: OpenDraft, by: Staff, reason: str) -> Version:
-        newest = session.scalar(select(func.max(Version.number)).where(Version.path == draft.path)) or 0
-        if not newest and draft.base_text:
-            newest = 1
-            session.add(self._version(draft, 1, draft.base_text))
-        version = self._version(draft, newest + 1, draft.text)
-        version.draft_id, version.author_id, version.reviewer_id, version.reason = draft.id, draft.author_id, by.id, reason
-        session.add(version)
-        session.flush()
-        return version
 
-    def _version(self, draft: OpenDraft, number: int, text: str) -> Version:
-        own_hash = text_hash(body_of(text)) if draft.path.endswith(".md") else ""
-        now = self._clock()
-        return Version(path=draft.path, number=number, text=text, text_hash=own_hash, reason="", published_at=now)
+def locale_of(path: str) -> str:
+    """Return the language of a content file; empty: it is true in every language."""
+    return path.removesuffix(".md").rsplit("/", 1)[-1].rsplit(".", 1)[-1] if path.endswith(".md") else ""
 
 
-def earlier_text(database: Database, path: str, of_hash: str) -> str:
-    """Return the text of an answer that had this hash, from the versions that were kept; empty: it was not kept."""
-    query = select(Version.text).where(Version.path == path, Version.text_hash == of_hash).order_by(Version.id.desc()).limit(1)
-    with database.reading() as session:
-        return session.scalar(query) or ""
+def seen_in(bundle: Sequence[OpenDraft]) -> str:
+    """Return the fingerprint of what a person sees when they look at a publication."""
+    return fingerprint(text_of(bundle))

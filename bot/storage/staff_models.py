@@ -122,6 +122,9 @@ class Draft(Base):
     """The file as it stood when the draft was begun; empty: there was none."""
     base_hash: Mapped[str] = mapped_column(String(64))
     author_id: Mapped[str] = mapped_column(ForeignKey("staff_account.id"))
+    """Who changed it last."""
+    authors: Mapped[str] = mapped_column(Text, default="[]", server_default="[]")
+    """Everybody who wrote a part of it, as a JSON list of account ids; the release before leaves it empty."""
     reviewer_id: Mapped[str | None] = mapped_column(ForeignKey("staff_account.id"))
     state: Mapped[str] = mapped_column(String(12), default="draft")
     """draft → in_review → published, or discarded; see `bot.editor.workflow`."""
@@ -132,7 +135,7 @@ class Draft(Base):
 
 
 class Version(Base):
-    """A text that was live: what each publication wrote, and what stood there before the first one."""
+    """A text that was live: what each publication wrote, and what was found in the folder. An empty text: it was taken out."""
 
     __tablename__ = "version"
     __table_args__ = (UniqueConstraint("path", "number"), Index("ix_version_path_text_hash", "path", "text_hash"))
@@ -144,8 +147,13 @@ class Version(Base):
     text: Mapped[str] = mapped_column(Text)
     text_hash: Mapped[str] = mapped_column(String(12), default="")
     """The hash by which translations name an answer's text; empty for other files."""
+    fingerprint: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    """The hash of the whole file; the release before leaves it empty."""
+    origin: Mapped[str] = mapped_column(String(12), default="editor", server_default="editor")
+    """`editor`: published here; `folder`: somebody else wrote the file, by hand or with git."""
     draft_id: Mapped[int | None] = mapped_column(ForeignKey("draft.id"))
     author_id: Mapped[str | None] = mapped_column(ForeignKey("staff_account.id"))
+    authors: Mapped[str] = mapped_column(Text, default="[]", server_default="[]")
     reviewer_id: Mapped[str | None] = mapped_column(ForeignKey("staff_account.id"))
     reason: Mapped[str] = mapped_column(Text, default="")
     commit_id: Mapped[str] = mapped_column(String(40), default="")

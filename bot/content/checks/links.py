@@ -26,11 +26,18 @@ def check_completeness(folder: Path, loaded: LoadedContent) -> Iterator[Problem]
             yield Problem(path, 1, "topic_unknown", reason)
 
 
+def required_locales(entry: CatalogueTopic) -> tuple[str, ...]:
+    """Return the languages in which a topic must be answered."""
+    return _URGENT_LOCALES if entry.is_urgent else _REQUIRED_LOCALES
+
+
 def _check_entry(folder: Path, entry: CatalogueTopic, loaded: LoadedContent) -> Iterator[Problem]:
     if not (folder / "topic.yml").exists():
         yield Problem(folder / "topic.yml", 0, "topic_missing", f"write topic.yml and the answers of {entry.id}")
         return
-    for locale in _URGENT_LOCALES if entry.is_urgent else _REQUIRED_LOCALES:
+    if entry.id in loaded.retired:
+        return
+    for locale in required_locales(entry):
         path = folder / f"{locale}.md"
         if not path.exists():
             kind = "an urgent topic" if entry.is_urgent else "a topic"

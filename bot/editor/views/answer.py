@@ -5,23 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from markupsafe import Markup
 from starlette.responses import Response
 from wtforms import BooleanField, Form, StringField, TextAreaField
 
 from bot.content.loader import text_hash
 from bot.content.model import LEAD_LIMIT, SECTION_LIMIT, SECTIONS, Topic
-from bot.content.writing import AnswerText, body_of, format_answer, read_answer_text, tidy
-from bot.editor.differences import marked_changes
+from bot.content.writing import AnswerText, body_of, format_answer, read_answer_text, read_broken_answer, tidy
+from bot.editor.bundles import blocks_of
+from bot.editor.differences import marked_changes, three_ways
 from bot.editor.drafts import OpenDraft
-from bot.editor.faults import Fault, faults_by_field
+from bot.editor.faults import Fault, faults_by_field, to_fault
 from bot.editor.folder import ChangedMeanwhile, fingerprint
 from bot.editor.pages import PageNotFound, Pages
 from bot.editor.roles import Need
 from bot.editor.states import blocks
 from bot.editor.views.topic import find_topic, path_of
 from bot.editor.visit import Visit
-from bot.editor.workflow import earlier_text
 from bot.i18n import LOCALES, N_, SOURCE_LOCALE
 
 pages = Pages()
@@ -59,8 +58,8 @@ class Entry:
 
     @property
     def current(self) -> str:
-        """The text to go on with: the draft's, else the file's."""
-        return self.draft.text if self.draft else self.on_disk
+        """The text to go on with: the draft's, else the file's; a proposal to take the file out has none."""
+        return self.draft.text if self.draft and not self.draft.is_retirement else self.on_disk
 
     @property
     def address(self) -> str:
@@ -83,6 +82,8 @@ def save_answer(visit: Visit) -> Response:
     if not visit.staff.may_change(entry.locale):
         return _show(visit, entry, form, seen, 403, visit.say("editor.answer.other_language"))
     text = format_answer(_text(visit, entry, form))
+    if entry.draft and entry.draft.is_retirement:
+        return _show(visit, entry, form, seen, 409, visit.say("editor.answer.is_retiring"))
     if visit.form.get("action") == "preview":
         return _show(visit, entry, form, seen)
     if text == entry.current:
@@ -127,9 +128,15 @@ def find_entry(visit: Visit) -> Entry:
     """
     topic, locale = find_topic(visit), visit.path["locale"]
     destination = "" if visit.path["destination"] == GENERAL else visit.path["destination"]
-    if locale not in LOCALES or destination not in blocks(topic):
+    if locale not in LOCALES or (destination not in blocks(topic) and not _is_begun(visit, topic, destination)):
         raise PageNotFound
     return entry_of(visit, topic, destination, locale)
+
+
+def _is_begun(visit: Visit, topic: Topic, destination: str) -> bool:
+    """Tell whether a draft of the topic's data has a block for this destination."""
+    draft = visit.parts.drafts.find(f"{topic.family}/{topic.id}/topic.yml")
+    return draft is not None and destination in blocks_of(draft.text)
 
 
 def entry_of(visit: Visit, topic: Topic, destination: str, locale: str) -> Entry:
@@ -175,7 +182,7 @@ def _read(raw: str) -> AnswerText:
     try:
         return read_answer_text(raw) if raw else AnswerText()
     except ValueError:
-        return AnswerText(lead=raw)  # Shown as it stands; the checks say what is wrong with it.
+        return read_broken_answer(raw)  # The page says what is wrong with it, and where.
 
 
 def _show(
@@ -188,7 +195,9 @@ def _show(
     conflict: tuple[str, str, str] | None = None,
 ) -> Response:
     text = _text(visit, entry, form)
-    problems = visit.parts.workflow.problems(entry.path, format_answer(text)) if text.lead or text.title else []
+    beside = _beside(visit, entry)
+    has_text = bool(text.lead or text.title)
+    problems = visit.parts.workflow.problems(entry.path, format_answer(text), beside) if has_text else []
     faults = faults_by_field(problems, format_answer(text), visit.say)
     return visit.render(
         "answer.html",
@@ -198,24 +207,38 @@ def _show(
         base_text=base_text,
         error=error,
         faults=faults,
+        broken=_broken(visit, entry),
         other_faults=_faults_without_field(faults),
+        has_history=bool(entry.on_disk),
         sections=SECTIONS,
         limits={"lead": LEAD_LIMIT, "section": SECTION_LIMIT},
         may_change=visit.staff.may_change(entry.locale),
-        conflict=_three_ways(conflict) if conflict else None,
+        conflict=three_ways(*conflict) if conflict else None,
         **_source(visit, entry, text),
         **_preview(visit, entry, text),
         is_part=False,
     )
 
 
+def _beside(visit: Visit, entry: Entry) -> dict[str, str]:
+    """Return the drafts that go live together with this answer, and those that it would go live with were it saved."""
+    data = visit.parts.drafts.find(f"{entry.topic.family}/{entry.topic.id}/topic.yml")
+    started = entry.draft or data
+    bundle = visit.parts.workflow.bundle(started) if started else []
+    return {each.path: each.text for each in bundle if each.path != entry.path}
+
+
+def _broken(visit: Visit, entry: Entry) -> list[Fault]:
+    """Return why the file on disk cannot be read, if it cannot; people are still answered with its last good state."""
+    if not entry.on_disk:
+        return []
+    found = visit.parts.workflow.problems(entry.path, entry.on_disk)
+    unreadable = [problem for problem in found if problem.code in ("yaml", "unreadable", "schema", "section_name")]
+    return [replace(to_fault(problem, visit.say), detail=f"{problem.line}: {problem.message}") for problem in unreadable]
+
+
 def _faults_without_field(faults: dict[str, list[Fault]]) -> list[Fault]:
     return faults.get("", [])
-
-
-def _three_ways(conflict: tuple[str, str, str]) -> dict[str, Markup]:
-    base, current, own = conflict
-    return {"base": marked_changes(base, base), "current": marked_changes(base, current), "own": marked_changes(base, own)}
 
 
 def _source(visit: Visit, entry: Entry, text: AnswerText) -> dict[str, Any]:
@@ -224,7 +247,7 @@ def _source(visit: Visit, entry: Entry, text: AnswerText) -> dict[str, Any]:
         return {"source": None, "source_changes": None, "has_drifted": False}
     source = entry_of(visit, entry.topic, entry.destination, SOURCE_LOCALE)
     has_drifted = bool(text.source_hash) and text_hash(body_of(source.on_disk)) != text.source_hash
-    earlier = earlier_text(visit.parts.database, source.path, text.source_hash) if has_drifted else ""
+    earlier = visit.parts.versions.text_with_hash(source.path, text.source_hash) if has_drifted else ""
     changes = {}
     if earlier:
         before, now = read_answer_text(earlier), _read(source.on_disk)

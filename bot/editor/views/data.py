@@ -6,13 +6,16 @@ from collections.abc import Iterable
 from typing import Any
 
 import yaml
+from markupsafe import Markup
 from starlette.responses import Response
 from wtforms import DateField, FieldList, Form, FormField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from bot.content.model import Topic
-from bot.content.writing import TOPIC_ORDER, replace_values
-from bot.editor.faults import faults_by_key
+from bot.content.writing import TOPIC_ORDER, replace_values, tidy
+from bot.editor.bundles import blocks_of
+from bot.editor.differences import three_ways
+from bot.editor.faults import faults_by_key, to_fault
 from bot.editor.folder import ChangedMeanwhile, fingerprint
 from bot.editor.pages import PageNotFound, Pages
 from bot.editor.roles import Need
@@ -21,7 +24,7 @@ from bot.editor.views.answer import GENERAL, tidy_base
 from bot.editor.views.topic import find_topic
 from bot.editor.views.topics import SENSITIVITY_KEYS
 from bot.editor.visit import Visit
-from bot.i18n import N_
+from bot.i18n import N_, SOURCE_LOCALE
 
 pages = Pages()
 
@@ -81,7 +84,10 @@ class TopicForm(BlockForm):
 
 @pages.get(ADDRESS, needs=Need.READ)
 def show_data(visit: Visit) -> Response:
-    """Show the data of a topic's block."""
+    """Show the data of a topic's block; a file that cannot be read is shown as it stands."""
+    broken = _broken(visit)
+    if broken is not None:
+        return _show_broken(visit, broken)
     topic, destination = _place(visit)
     current = _current(visit, topic)
     return _show(visit, topic, destination, _filled(yaml.safe_load(current) or {}, destination), current)
@@ -90,30 +96,57 @@ def show_data(visit: Visit) -> Response:
 @pages.post(ADDRESS, needs=Need.WRITE)
 def save_data(visit: Visit) -> Response:
     """Keep a draft of the topic's `topic.yml`."""
+    broken = _broken(visit)
+    if broken is not None or "raw" in visit.form:
+        return _save_raw(visit, broken or _path_of(visit))
     topic, destination = _place(visit)
     path, current, seen = _path(topic), _current(visit, topic), tidy_base(visit)
     form = (BlockForm if destination else TopicForm)(visit.form)
-    text = replace_values(current, _changed(yaml.safe_load(current) or {}, destination, form), TOPIC_ORDER)
+    text = _with_form(current, destination, form)
     address = f"/topics/{topic.id}/data/{destination or GENERAL}"
     if text == current:
         visit.notice(N_("editor.answer.unchanged"))
         return visit.redirect(address)
+    conflict = three_ways(seen, current, _own(seen, destination, form))
     if fingerprint(current) != fingerprint(seen):
-        return _show(visit, topic, destination, form, current, 409, visit.say("editor.data.conflict"))
+        return _show(visit, topic, destination, form, current, 409, conflict)
     try:
         draft = visit.parts.drafts.save(path, "", text, visit.parts.folder.read(path), fingerprint(seen), visit.staff.id)
     except ChangedMeanwhile as changed:
-        return _show(visit, topic, destination, form, changed.current, 409, visit.say("editor.data.conflict"))
+        conflict = three_ways(seen, changed.current, _own(seen, destination, form))
+        return _show(visit, topic, destination, form, changed.current, 409, conflict)
     before = current if current != draft.base_text else ""
     undo = {"draft_id": draft.id, "before": before, "after": fingerprint(text), "address": address}
     visit.notice(N_("editor.answer.saved"), ("draft.save", undo))
     return visit.redirect(address)
 
 
+@pages.post("/topics/{topic_id}/destinations", needs=Need.WRITE)
+def add_destination(visit: Visit) -> Response:
+    """Begin an answer for one more destination: a block with the general facts, and an empty Spanish answer to be written."""
+    topic, code = find_topic(visit), str(visit.form.get("destination", ""))
+    entry = visit.parts.library.loaded.catalogue[topic.id]
+    path, current = _path(topic), _current(visit, topic)
+    data = yaml.safe_load(current)
+    known = code in visit.parts.content_destinations() and entry.is_by_destination
+    if not known or code in data.get("destinations", {}):
+        raise PageNotFound
+    block = {name: data[name] for name in ("facts", "sources", "verify_at", "reviewed_on", "review_by")}
+    made = {**data, "destinations": {**data.get("destinations", {}), code: block}}
+    text = replace_values(current, made, TOPIC_ORDER)
+    try:
+        visit.parts.drafts.save(path, "", text, visit.parts.folder.read(path), fingerprint(current), visit.staff.id)
+        visit.notice(N_("editor.new_destination.begun"))
+    except ChangedMeanwhile:
+        visit.notice(N_("editor.publish.changed"))
+        return visit.redirect(f"/topics/{topic.id}")
+    return visit.redirect(f"/topics/{topic.id}/answer/{code}/{SOURCE_LOCALE}")
+
+
 def _place(visit: Visit) -> tuple[Topic, str]:
     topic = find_topic(visit)
     destination = "" if visit.path["destination"] == GENERAL else visit.path["destination"]
-    if destination not in blocks(topic):
+    if destination and destination not in blocks_of(_current(visit, topic)):
         raise PageNotFound
     return topic, destination
 
@@ -197,11 +230,77 @@ def _list(text: str | None) -> list[str]:
     return list(dict.fromkeys((text or "").replace(",", " ").split()))
 
 
+def _with_form(raw: str, destination: str, form: BlockForm) -> str:
+    return replace_values(raw, _changed(yaml.safe_load(raw) or {}, destination, form), TOPIC_ORDER)
+
+
+def _own(seen: str, destination: str, form: BlockForm) -> str:
+    """Return what a person would have written onto the text that they began with, which travelled in their form."""
+    try:
+        return _with_form(seen, destination, form)
+    except (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
+        return seen
+
+
+def _path_of(visit: Visit) -> str:
+    entry = visit.parts.library.loaded.catalogue.get(visit.path["topic_id"])
+    return f"{entry.family}/{entry.id}/topic.yml" if entry else _path(find_topic(visit))
+
+
+def _broken(visit: Visit) -> str | None:
+    """Return the path of the topic's data when what stands there is no readable mapping; None: it can be read."""
+    path = _path_of(visit)
+    draft = visit.parts.drafts.find(path)
+    text = draft.text if draft else visit.parts.folder.read(path)
+    try:
+        is_readable = not text or isinstance(yaml.safe_load(text), dict)
+    except yaml.YAMLError:
+        is_readable = False
+    return None if is_readable else path
+
+
+def _show_broken(visit: Visit, path: str, raw: str = "", status: int = 200) -> Response:
+    """Show a broken file as it stands, with what is wrong on which line."""
+    draft = visit.parts.drafts.find(path)
+    current = draft.text if draft else visit.parts.folder.read(path)
+    problems = visit.parts.workflow.problems(path, raw or current)
+    return visit.render(
+        "data_broken.html",
+        status,
+        path=path,
+        raw=raw or current,
+        base_text=current,
+        faults=[(problem.line, to_fault(problem, visit.say)) for problem in problems],
+        may_change=visit.staff.may_change(""),
+        draft=draft,
+    )
+
+
+def _save_raw(visit: Visit, path: str) -> Response:
+    """Keep a draft of the whole file as it was typed."""
+    text, seen = tidy(str(visit.form.get("raw", ""))) + "\n", fingerprint(tidy_base(visit))
+    try:
+        draft = visit.parts.drafts.save(path, "", text, visit.parts.folder.read(path), seen, visit.staff.id)
+    except ChangedMeanwhile:
+        visit.notice(N_("editor.publish.changed"))
+        return _show_broken(visit, path, text, 409)
+    visit.notice(N_("editor.answer.saved"))
+    return visit.redirect(f"/drafts/{draft.id}")
+
+
 def _show(
-    visit: Visit, topic: Topic, destination: str, form: BlockForm, base_text: str, status: int = 200, error: str = ""
+    visit: Visit,
+    topic: Topic,
+    destination: str,
+    form: BlockForm,
+    base_text: str,
+    status: int = 200,
+    conflict: dict[str, Markup] | None = None,
 ) -> Response:
-    text = replace_values(base_text, _changed(yaml.safe_load(base_text) or {}, destination, form), TOPIC_ORDER)
-    problems = visit.parts.workflow.problems(_path(topic), text)
+    text = _with_form(base_text, destination, form)
+    workflow, draft = visit.parts.workflow, visit.parts.drafts.find(_path(topic))
+    beside = {each.path: each.text for each in workflow.bundle(draft) if each.path != draft.path} if draft else {}
+    problems = workflow.problems(_path(topic), text, beside)
     faults = faults_by_key(problems, text, visit.say)
     facts = visit.parts.library.loaded.facts
     return visit.render(
@@ -213,9 +312,10 @@ def _show(
         blocks=blocks(topic),
         form=form,
         base_text=base_text,
-        error=error,
+        conflict=conflict,
+        data_path=_path(topic),
         faults=faults,
         facts={fact_id: facts[fact_id] for fact_id in _list(form.facts.data) if fact_id in facts},
         may_change=visit.staff.may_change(""),
-        draft=visit.parts.drafts.find(_path(topic)),
+        draft=draft,
     )

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from bot.content.checks.entry import CATALOGUE
+from bot.editor.commits import PROBLEM_KEYS
 from bot.editor.differences import marked_changes
 from bot.editor.drafts import DraftState, OpenDraft
 from bot.editor.faults import to_fault
 from bot.editor.folder import ChangedMeanwhile, NotWritten, fingerprint
 from bot.editor.pages import PageNotFound, Pages
 from bot.editor.parts import EditorParts
+from bot.editor.refusals import PublicationRefused
 from bot.editor.roles import Need
 from bot.editor.sessions import Staff
 from bot.editor.visit import Visit
-from bot.editor.workflow import PublicationRefused
-from bot.i18n import N_
+from bot.editor.workflow import seen_in
+from bot.i18n import N_, SOURCE_LOCALE
 
 pages = Pages()
 pages.menu_entry(N_("editor.menu.drafts"), "/drafts")
@@ -41,7 +44,7 @@ def count_own(parts: EditorParts, staff: Staff) -> int:
 def show_drafts(visit: Visit) -> Response:
     """List the open drafts, those in review first."""
     drafts = sorted(visit.parts.drafts.all_open(), key=lambda draft: draft.state is not DraftState.IN_REVIEW)
-    rows = [(draft, _title(visit, draft)) for draft in drafts]
+    rows = [(draft, title_of(visit, draft.path)) for draft in drafts]
     return visit.render("drafts.html", rows=rows, names=visit.parts.accounts.names(), state_keys=STATE_KEYS)
 
 
@@ -76,18 +79,24 @@ def send_back(visit: Visit) -> Response:
 def publish_draft(visit: Visit) -> Response:
     """Make a draft live."""
     draft = _draft(visit)
-    if visit.form.get("seen") != fingerprint(draft.text):
+    workflow = visit.parts.workflow
+    is_new_topic = any(each.path == CATALOGUE for each in workflow.bundle(draft))
+    if visit.form.get("seen") != seen_in(workflow.bundle(draft)):
         return _show(visit, draft, 409, PublicationRefused("changed", N_("editor.publish.changed")))
     try:
-        visit.parts.workflow.publish(draft, visit.staff, _reason(visit))
+        result = workflow.publish(draft, visit.staff, _reason(visit))
     except PublicationRefused as refused:
         return _show(visit, draft, 422, refused)
     except NotWritten as refused:
         return _show(visit, draft, 507, refused)
     except ChangedMeanwhile as changed:
         return _show(visit, draft, 409, PublicationRefused("on_disk", N_("editor.publish.on_disk")), changed.current)
-    visit.notice(N_("editor.draft.published"))
-    return visit.redirect("/drafts")
+    visit.notice(N_("editor.draft.retired") if draft.is_retirement else N_("editor.draft.published"))
+    if result.problem:
+        visit.notice(PROBLEM_KEYS[result.problem])
+    if is_new_topic:
+        visit.notice(N_("editor.new_topic.needs_training"))
+    return visit.redirect(f"/history/{draft.path}")
 
 
 @pages.post("/drafts/{draft_id}/rebase", needs=Need.TRANSLATE)
@@ -117,8 +126,10 @@ def undo_discard(visit: Visit, data: dict[str, int]) -> str:
 
 
 def edit_address(path: str) -> str:
-    """Return where a content file is edited."""
-    family, topic_id, name = path.split("/")
+    """Return where a content file is edited; empty: by hand only."""
+    if path.count("/") != 2:
+        return ""
+    _, topic_id, name = path.split("/")
     if name == "topic.yml":
         return f"/topics/{topic_id}/data/general"
     destination, _, locale = name.removesuffix(".md").rpartition(".")
@@ -145,10 +156,12 @@ def _reason(visit: Visit) -> str:
     return str(visit.form.get("reason", "")).strip()[:1000]
 
 
-def _title(visit: Visit, draft: OpenDraft) -> str:
-    topic = visit.parts.library.loaded.topics.get(draft.path.split("/")[1])
-    answer = topic.answers.get(("", "es")) if topic else None
-    return answer.title if answer else draft.path
+def title_of(visit: Visit, path: str) -> str:
+    """Return the title of the topic that a file belongs to, or else the file's path."""
+    loaded, topic_id = visit.parts.library.loaded, path.split("/")[-2] if "/" in path else ""
+    topic = loaded.topics.get(topic_id) or loaded.retired.get(topic_id)
+    answer = topic.answers.get(("", SOURCE_LOCALE)) if topic else None
+    return answer.title if answer else path
 
 
 def _show(
@@ -159,22 +172,28 @@ def _show(
     on_disk: str | None = None,
 ) -> Response:
     current = visit.parts.folder.read(draft.path) if on_disk is None else on_disk
-    problems = visit.parts.workflow.problems(draft.path, draft.text)
+    bundle, names = visit.parts.workflow.bundle(draft), visit.parts.accounts.names()
+    texts = {each.path: each.text for each in bundle}
+    problems = [problem for each in bundle for problem in visit.parts.workflow.problems(each.path, each.text, texts)]
     has_changed = current not in (draft.base_text, draft.text)
+    wrote_here = any(visit.staff.id in each.authors for each in bundle)
     return visit.render(
         "draft.html",
         status,
         draft=draft,
-        title=_title(visit, draft),
-        author=visit.parts.accounts.names().get(draft.author_id, ""),
+        title=title_of(visit, draft.path),
+        authors=[names.get(author, "") for author in draft.authors],
         state_key=STATE_KEYS[draft.state],
         changes=marked_changes(draft.base_text, draft.text),
+        together=[(each, marked_changes(each.base_text, each.text)) for each in bundle if each.id != draft.id],
         on_disk=marked_changes(draft.base_text, current) if has_changed else None,
-        seen=fingerprint(draft.text),
+        is_gone=has_changed and not current,
+        seen=seen_in(bundle),
         seen_on_disk=fingerprint(current),
         refused=visit.say(refused.key) if refused else "",
         faults=[to_fault(problem, visit.say) for problem in problems],
         edit=edit_address(draft.path),
         may_change=visit.staff.may_change(draft.locale),
         may_publish=visit.staff.may(Need.REVIEW),
+        needs_other=wrote_here and visit.parts.workflow.needs_two(bundle),
     )

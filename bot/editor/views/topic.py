@@ -7,10 +7,11 @@ from starlette.responses import Response
 from bot.content.model import Topic
 from bot.editor.pages import PageNotFound, Pages
 from bot.editor.roles import Need
+from bot.editor.starting import begun_topic
 from bot.editor.states import REVIEW_KEYS, REVIEW_TAGS, TEXT_KEYS, TEXT_TAGS, blocks, review_state, text_state
 from bot.editor.views.topics import SENSITIVITY_KEYS
 from bot.editor.visit import Visit
-from bot.i18n import LOCALES
+from bot.i18n import LOCALES, SOURCE_LOCALE
 
 pages = Pages()
 
@@ -19,6 +20,8 @@ pages = Pages()
 def show_topic(visit: Visit) -> Response:
     """Show a topic's answers for one destination, all languages side by side."""
     topic = find_topic(visit)
+    entry = visit.parts.library.loaded.catalogue.get(topic.id)
+    known = visit.parts.content_destinations()
     destination = visit.query.get("for", "")
     if destination not in blocks(topic):
         raise PageNotFound
@@ -31,6 +34,13 @@ def show_topic(visit: Visit) -> Response:
         answers={locale: topic.answers.get((destination, locale)) for locale in LOCALES},
         states={locale: text_state(topic, destination, locale) for locale in LOCALES},
         drafts={locale: visit.parts.drafts.find(path_of(topic, destination, locale)) for locale in LOCALES},
+        paths={locale: path_of(topic, destination, locale) for locale in LOCALES},
+        data_path=f"{topic.family}/{topic.id}/topic.yml",
+        is_urgent=topic.is_urgent,
+        is_new=entry is None,
+        new_destinations=_without_block(topic, known) if entry and entry.is_by_destination else [],
+        may_write=visit.staff.may_change(""),
+        source=SOURCE_LOCALE,
         may_change={locale: visit.staff.may_change(locale) for locale in LOCALES},
         review=review_state(blocks(topic)[destination], visit.parts.today()),
         sensitivity_keys=SENSITIVITY_KEYS,
@@ -39,6 +49,10 @@ def show_topic(visit: Visit) -> Response:
         review_keys=REVIEW_KEYS,
         review_tags=REVIEW_TAGS,
     )
+
+
+def _without_block(topic: Topic, destinations: tuple[str, ...]) -> list[str]:
+    return [code for code in destinations if code not in topic.destinations and code not in topic.retired_destinations]
 
 
 def path_of(topic: Topic, destination: str, locale: str) -> str:
@@ -50,9 +64,10 @@ def find_topic(visit: Visit) -> Topic:
     """Return the topic that the address names.
 
     Raises:
-        PageNotFound: there is none, or it has no files yet.
+        PageNotFound: there is none, or it has neither files nor drafts.
     """
-    topic = visit.parts.library.loaded.topics.get(visit.path["topic_id"])
+    loaded, topic_id = visit.parts.library.loaded, visit.path["topic_id"]
+    topic = loaded.topics.get(topic_id) or loaded.retired.get(topic_id) or begun_topic(visit.parts, topic_id)
     if topic is None:
         raise PageNotFound
     return topic

@@ -58,6 +58,7 @@ class Row:
     review_by: date | None
     errors: int
     has_text: bool
+    is_retired: bool = False
 
 
 @pages.get("/topics", needs=Need.READ)
@@ -76,6 +77,7 @@ def show_topics(visit: Visit) -> Response:
         only=only,
         families=list(dict.fromkeys(row.topic.family for row in rows)),
         filters=FILTERS,
+        may_publish=visit.staff.may(Need.REVIEW),
         sensitivity_keys=SENSITIVITY_KEYS,
         text_keys=TEXT_KEYS,
         text_tags=TEXT_TAGS,
@@ -112,6 +114,11 @@ def show_checks(visit: Visit) -> Response:
 
 def _row(parts: EditorParts, entry: CatalogueTopic) -> Row:
     topic = parts.library.loaded.topics.get(entry.id)
+    retired = parts.library.loaded.retired.get(entry.id)
+    if retired is not None:
+        answer, gone = retired.answers.get(("", SOURCE_LOCALE)), dict.fromkeys(LOCALES, TextState.MISSING)
+        title = answer.title if answer else entry.id
+        return Row(entry, title, gone, retired.sensitivity, ReviewState.GOOD, None, 0, has_text=True, is_retired=True)
     if topic is None:
         missing = dict.fromkeys(LOCALES, TextState.MISSING)
         return Row(entry, entry.id, missing, "", ReviewState.PAST, None, 0, has_text=False)

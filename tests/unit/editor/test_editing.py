@@ -336,7 +336,7 @@ def test_fact_that_an_answer_needs_is_not_taken_out(world: EditorWorld) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["../etc/passwd", "routes/passport/../../x.md", "/etc/passwd", "routes/passport/es.md\n", "topics.yml", "schema.json"]
+    "path", ["../etc/passwd", "routes/passport/../../x.md", "/etc/passwd", "routes/passport/es.md\n", "people.yml", "schema.json"]
 )
 def test_only_content_files_can_be_touched(world: EditorWorld, path: str) -> None:
     """No path leads out of the files that the editor keeps."""
