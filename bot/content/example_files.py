@@ -1,4 +1,4 @@
-"""The files of examples, `intents/nlu/<locale>/<family>.yml`: read them, and change one sentence so that the rest keeps its bytes.
+"""The files of examples, `intents/nlu/<locale>/<family>.yml`: read them, and change one line so that the others keep their bytes.
 
 They are written by hand and by the editor, so nothing is ever formatted anew: a change adds, replaces or removes one line.
 What is said here of a file is about its text; `bot.editor.example_store` reads and writes the disk.
@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 HEAD = 'version: "3.1"\n\nnlu:\n'
 """How a new file begins."""
 LONGEST_EXAMPLE = 400
 """Characters; the longest in use has 300, and more than one question in a sentence teaches little."""
-_INTENT = re.compile(r"^- intent: ([a-z][a-z0-9_]*)\s*$")
+_INTENT = re.compile(r"^- intent: ([a-z][a-z0-9_]*)\s*(?:#.*)?$")
 _EXAMPLE = re.compile(r"^(\s+)- (.*\S)\s*$")
 _MARKUP = re.compile(r"[\[\]{}]")
 """What the engine reads as a marked entity, and what masking leaves of personal numbers."""
@@ -49,6 +51,16 @@ def read_lines(raw: str) -> Iterator[Line]:
             topic = head[1]
         elif found and topic:
             yield Line(number, topic, found[2])
+
+
+def is_as_written(raw: str) -> bool:
+    """Tell whether YAML, and so the engine, reads the same sentences in a file as `read_lines`; only then it may be changed."""
+    try:
+        blocks = yaml.load(raw, Loader=yaml.CSafeLoader)["nlu"] or []
+        by_yaml = [(b["intent"], line.strip()) for b in blocks for line in b["examples"].splitlines() if line.startswith("- ")]
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError):
+        return False
+    return by_yaml == [(line.topic, f"- {line.text}") for line in read_lines(raw)]
 
 
 def example_path(family: str, locale: str) -> str:

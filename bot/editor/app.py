@@ -18,7 +18,22 @@ from starlette.routing import Route
 from bot.editor.gate import Gate
 from bot.editor.pages import Pages
 from bot.editor.parts import EditorParts
-from bot.editor.views import account, answer, audit, data, drafts, home, invitation, people, sign_in, topic, topics
+from bot.editor.views import (
+    account,
+    answer,
+    audit,
+    data,
+    drafts,
+    examples,
+    home,
+    invitation,
+    people,
+    questions,
+    sign_in,
+    topic,
+    topics,
+    training,
+)
 from bot.editor.visit import make_environment
 from bot.web import BodyLimit, ReadyServer, SecurityHeaders
 
@@ -29,6 +44,9 @@ MODULES: tuple[Pages, ...] = (
     answer.pages,
     data.pages,
     drafts.pages,
+    questions.pages,
+    examples.pages,
+    training.pages,
     sign_in.pages,
     invitation.pages,
     account.pages,

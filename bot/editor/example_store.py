@@ -21,6 +21,7 @@ from bot.content.example_files import (
     add_example,
     example_path,
     fault_of,
+    is_as_written,
     read_examples,
     read_lines,
     remove_example,
@@ -29,8 +30,8 @@ from bot.content.example_files import (
 from bot.content.library import folder_stamp
 from bot.content.likeness import NEAR, HeldOut, fold_sentence
 from bot.content.model import CatalogueTopic, Kind
-from bot.editor.folder import EXAMPLE_PATHS, ChangedMeanwhile, ContentFolder, fingerprint
-from bot.i18n import LOCALES
+from bot.editor.folder import EXAMPLE_PATHS, ChangedMeanwhile, ContentFolder, NotWritten, fingerprint
+from bot.i18n import LOCALES, N_
 
 _TRIES = 3
 _MOST_NEIGHBOURS = 3
@@ -189,8 +190,11 @@ class ExampleStore:
         path = self.path(topic, locale)
         for attempt in range(1, _TRIES + 1):
             raw = self._folder.read(path)
+            changed = change(raw)
+            if not is_as_written(changed):
+                raise NotWritten("example_file_unreadable", N_("editor.example.unreadable"))
             try:
-                self._folder.write(path, change(raw), fingerprint(raw))
+                self._folder.write(path, changed, fingerprint(raw))
                 return
             except ChangedMeanwhile:  # Somebody changed other sentences: the change is made on the new text.
                 if attempt == _TRIES:
