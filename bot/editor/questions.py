@@ -29,7 +29,7 @@ class AskedQuestion:
 
     Attributes:
         person: counts people and never leaves the server.
-        guesses: (topic, probability), the likeliest first.
+        raw_guesses: as stored; thousands are listed, few are shown.
     """
 
     id: int
@@ -37,7 +37,12 @@ class AskedQuestion:
     locale: str
     person: str = field(repr=False)
     asked_at: datetime
-    guesses: tuple[tuple[str, float], ...]
+    raw_guesses: str
+
+    @property
+    def guesses(self) -> list[tuple[str, float]]:
+        """(topic, probability), the likeliest first."""
+        return [(str(guess["topic"]), float(guess["probability"])) for guess in json.loads(self.raw_guesses)]
 
 
 @dataclass(frozen=True)
@@ -46,12 +51,19 @@ class QuestionGroup:
 
     Attributes:
         people: how many different people asked.
-        guesses: the topics that the bot took them for, with the mean probability, the likeliest first.
     """
 
     questions: tuple[AskedQuestion, ...]
     people: int
-    guesses: tuple[tuple[str, float], ...]
+
+    @property
+    def guesses(self) -> list[tuple[str, float]]:
+        """The topics that the bot took them for, with the mean probability, the likeliest first."""
+        chances: dict[str, float] = {}
+        for question in self.questions:
+            for topic, chance in question.guesses:
+                chances[topic] = chances.get(topic, 0.0) + chance / len(self.questions)
+        return sorted(chances.items(), key=lambda guess: -guess[1])
 
     @property
     def locale(self) -> str:
@@ -90,11 +102,12 @@ class Questions:
 
     def in_state(self, state: str = OPEN) -> list[AskedQuestion]:
         """Return the questions of a state, the newest first."""
-        at = UnansweredQuestion.asked_at if state == OPEN else UnansweredQuestion.handled_at
-        query = select(UnansweredQuestion).where(UnansweredQuestion.state == state)
+        table = UnansweredQuestion
+        at = table.asked_at if state == OPEN else table.handled_at
+        columns = (table.id, table.masked_text, table.locale, table.person_hash, table.asked_at, table.guesses)
+        query = select(*columns).where(table.state == state).order_by(at.desc(), table.id.desc()).limit(MOST_SHOWN)
         with self._database.reading() as session:
-            rows = session.scalars(query.order_by(at.desc(), UnansweredQuestion.id.desc()).limit(MOST_SHOWN))
-            return [_value(row) for row in rows]
+            return [AskedQuestion(*row) for row in session.execute(query)]
 
     def count_people(self) -> int:
         """Return how many different people have a question that nobody has looked at."""
@@ -135,19 +148,9 @@ class Questions:
 def make_group(questions: Collection[AskedQuestion]) -> QuestionGroup:
     """Return these questions as a group."""
     ordered = sorted(questions, key=lambda question: (question.asked_at, question.id), reverse=True)
-    chances: dict[str, float] = {}
-    for question in ordered:
-        for topic, chance in question.guesses:
-            chances[topic] = chances.get(topic, 0.0) + chance / len(ordered)
-    guesses = sorted(chances.items(), key=lambda guess: -guess[1])
-    return QuestionGroup(tuple(ordered), len({question.person for question in ordered}), tuple(guesses))
+    return QuestionGroup(tuple(ordered), len({question.person for question in ordered}))
 
 
 def rank_groups(groups: Collection[QuestionGroup]) -> list[QuestionGroup]:
     """Return the groups, those that most people ask first; among equals what was asked last."""
     return sorted(groups, key=lambda group: (group.people, group.newest, group.questions[0].id), reverse=True)
-
-
-def _value(row: UnansweredQuestion) -> AskedQuestion:
-    guesses = tuple((str(guess["topic"]), float(guess["probability"])) for guess in json.loads(row.guesses))
-    return AskedQuestion(row.id, row.masked_text, row.locale, row.person_hash, row.asked_at, guesses)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
 from itertools import count
 from pathlib import Path
@@ -23,7 +24,8 @@ _ids = count(1)
 def asked(text: str, person: str = "a", locale: str = "es", minutes: int = 0, **guesses: float) -> AskedQuestion:
     """Return an invented question."""
     at = NOW + timedelta(minutes=minutes)
-    return AskedQuestion(next(_ids), text, locale, person, at, tuple(guesses.items()))
+    raw = json.dumps([{"topic": topic, "probability": chance} for topic, chance in guesses.items()])
+    return AskedQuestion(next(_ids), text, locale, person, at, raw)
 
 
 @pytest.fixture(scope="module")
