@@ -141,6 +141,7 @@ def train(
 
     It is measured on tests/nlu/ beside the model in use: top-1, wrong answers and urgent messages recognised, for all, by
     language and by family. If one of them falls by more than two messages the old model stays and the exit code is 2.
+    How it stands and what it found is in models/last-training.json; only one training runs at a time.
     """
     from bot.engine.training import is_model_current
     from bot.model_tools import train_model_in_use

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import gettext
 import io
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_datetime, get_timezone
+from babel.dates import format_date, format_datetime, format_timedelta, get_timezone
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -78,6 +78,11 @@ def _read(folder: Path, locale: str) -> tuple[gettext.NullTranslations, list[str
 def format_day(day: date, locale: str) -> str:
     """Return a date as a person writes it, for example "23 de noviembre de 2026"."""
     return format_date(day, format="long", locale=locale)
+
+
+def format_age(age: timedelta, locale: str) -> str:
+    """Return how long ago something was, for example "hace 3 días"."""
+    return format_timedelta(-age, granularity="minute", add_direction=True, locale=locale)
 
 
 def format_moment(moment: datetime, locale: str) -> str:

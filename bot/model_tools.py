@@ -16,13 +16,14 @@ from bot.conversations.urgent import UrgentPhrases
 from bot.engine.scoring import Outcome, Scores, score
 from bot.errors import RutaError, SettingsError
 from bot.i18n import LOCALES
-from bot.wiring import Paths
-
-_SHOWN = ("top_1", "top_3", "right", "wrong", "lost", "refused", "urgent", "false_alarms")
+from bot.training_report import FAILED, FIGURES, REFUSED, TAKEN, Reporter, TrainingFiles, learn_from
+from bot.wiring import Paths, utc_now
 
 
 def train_model_in_use(paths: Paths, screen: Console, now: datetime, *, accept: bool = False) -> None:
     """Train, compare with the model in use, and use the new one if it is no worse.
+
+    How it stands is in `models/last-training.json` all the while, for the editor and for scripts.
 
     Args:
         accept: use it in any case.
@@ -30,7 +31,28 @@ def train_model_in_use(paths: Paths, screen: Console, now: datetime, *, accept: 
     Raises:
         EngineError: the engine refused the data.
         ModelRefused: the new model is worse; it is kept out of use.
+        TrainingRuns: another training runs.
     """
+    from bot.engine.promotion import ModelRefused
+    from bot.engine.training import TRAINED_PARTS
+
+    files = TrainingFiles(paths.models)
+    with files.lock():
+        reporter = Reporter(files, learn_from(paths.root), now, TRAINED_PARTS + 1, accepted=accept)
+        try:
+            used = _train_and_compare(paths, screen, now, reporter, accept=accept)
+        except ModelRefused:
+            reporter.end(REFUSED, utc_now())
+            raise
+        except BaseException as error:  # Also when it is stopped: whoever looks must not believe that it still runs.
+            reporter.end(FAILED, utc_now(), step=getattr(error, "code", type(error).__name__))
+            raise
+        reporter.end(TAKEN, utc_now(), model=used.name)
+        screen.print(f"model        {used.name}")
+
+
+def _train_and_compare(paths: Paths, screen: Console, now: datetime, reporter: Reporter, *, accept: bool) -> Path:
+    """Return the model that is in use afterwards."""
     from bot.engine.promotion import ModelRefused, compare, refuse
     from bot.engine.training import TRAINED_PARTS, newest_model, put_in_place, train_model
 
@@ -39,16 +61,24 @@ def train_model_in_use(paths: Paths, screen: Console, now: datetime, *, accept: 
 
         def step(part: str) -> None:
             progress.update(task, advance=1, description=f"training     {part}")
+            reporter.step(part)
 
         made = train_model(paths.root, paths.models, now, step)
         progress.update(task, completed=TRAINED_PARTS, description="training     done")
     used = newest_model(paths.models)
     if used is not None:
+        reporter.step("comparing")
         with _bar() as progress:
             task = progress.add_task("comparing", total=None)
             comparison = compare(paths.root, used, made, partial(progress.advance, task))
         if comparison:
             screen.print(_comparison_table(comparison.before, comparison.after))
+            reporter.compared(
+                before=_figures(comparison.before),
+                after=_figures(comparison.after),
+                falls=tuple((fall.group, fall.figure, fall.before, fall.after) for fall in comparison.falls),
+                unreadable=comparison.unreadable,
+            )
         if comparison and comparison.unreadable:
             screen.print(f"not compared: the model in use cannot be measured any more ({comparison.unreadable})", style="yellow")
         if comparison and comparison.falls and not accept:
@@ -57,7 +87,15 @@ def train_model_in_use(paths: Paths, screen: Console, now: datetime, *, accept: 
             raise ModelRefused(
                 f"fallen: {fallen}. The old model stays in use, the new one is {kept}; `ruta train --accept` uses it"
             )
-    screen.print(f"model        {put_in_place(made, paths.models).name}")
+    return put_in_place(made, paths.models)
+
+
+def _figures(groups: Mapping[str, Scores]) -> dict[str, dict[str, float]]:
+    """Return the figures of each group with the number of its messages; a share of no messages is left out."""
+    return {
+        group: {"count": scores.count, **{name: round(getattr(scores, name), 4) for name in FIGURES if _has(scores, name)}}
+        for group, scores in groups.items()
+    }
 
 
 def set_thresholds(paths: Paths, screen: Console, *, write: bool) -> None:
@@ -123,7 +161,7 @@ def _decider(paths: Paths) -> tuple[Path, frozenset[str], Callable[..., list[Out
 
 
 def _comparison_table(before: Mapping[str, Scores], after: Mapping[str, Scores]) -> Table:
-    table = Table("tests/nlu", "messages", *_SHOWN, title="in use -> new", title_justify="left")
+    table = Table("tests/nlu", "messages", *FIGURES, title="in use -> new", title_justify="left")
     for group, scores in after.items():
         old = before.get(group)
         news = _cells(scores)
@@ -134,7 +172,7 @@ def _comparison_table(before: Mapping[str, Scores], after: Mapping[str, Scores])
 
 
 def _scores_table(title: str, rows: Mapping[str, Scores]) -> Table:
-    table = Table("", "messages", *_SHOWN, title=title, title_justify="left")
+    table = Table("", "messages", *FIGURES, title=title, title_justify="left")
     for name, scores in rows.items():
         table.add_row(name, str(scores.count), *_cells(scores))
     return table
@@ -142,8 +180,12 @@ def _scores_table(title: str, rows: Mapping[str, Scores]) -> Table:
 
 def _cells(scores: Scores) -> list[str]:
     """Return the shown figures; a share of no messages is a dash."""
-    counts = {"refused": scores.outside, "urgent": scores.alarming}
-    return [f"{getattr(scores, name):.3f}" if counts.get(name, 1) else "-" for name in _SHOWN]
+    return [f"{getattr(scores, name):.3f}" if _has(scores, name) else "-" for name in FIGURES]
+
+
+def _has(scores: Scores, name: str) -> bool:
+    """Tell whether there are messages of which a figure is the share."""
+    return bool({"refused": scores.outside, "urgent": scores.alarming}.get(name, 1))
 
 
 def _bar() -> Progress:

@@ -213,6 +213,7 @@ def build_editor_parts(app: App) -> EditorParts:
         database=app.database,
         vault=app.vault,
         texts=texts,
+        root=app.paths.root,
         content=app.paths.content,
         url=app.settings.editor_url,
         limits=limits,

@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 from bot.storage.models import UnansweredQuestion
 from bot.storage.vault import Vault
 
-STATES = ("open", "example", "out_of_scope", "ignored")
-"""What staff make of a question: not looked at, taken as an example, not for us, or nothing."""
+STATES = ("open", "example", "new_topic", "out_of_scope", "ignored")
+"""What staff make of a question: not looked at, taken as an example, worth a new topic, not for us, or nothing."""
 MOST_GUESSES = 5
 
 

@@ -24,15 +24,18 @@ from bot.editor.views import (
     audit,
     data,
     drafts,
+    examples,
     history,
     home,
     invitation,
     new_topic,
     people,
+    questions,
     retire,
     sign_in,
     topic,
     topics,
+    training,
 )
 from bot.editor.visit import make_environment
 from bot.web import BodyLimit, ReadyServer, SecurityHeaders
@@ -47,6 +50,9 @@ MODULES: tuple[Pages, ...] = (
     retire.pages,
     history.pages,
     drafts.pages,
+    questions.pages,
+    examples.pages,
+    training.pages,
     sign_in.pages,
     invitation.pages,
     account.pages,

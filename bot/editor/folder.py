@@ -1,4 +1,4 @@
-"""The one way in which the editor reads and writes the content folder.
+"""The one way in which the editor reads and writes the content folder, and that of the examples.
 
 Writing asks what the writer saw: when the file has changed since, nothing is overwritten. Other programs and people with a
 text editor change the folder too, so the check is made again right before the file is replaced.
@@ -21,6 +21,8 @@ from bot.i18n import N_
 _PATHS = re.compile(
     r"topics\.yml|[a-z_]+/[a-z][a-z0-9_]*/(?:topic\.yml|(?:[a-z]{2}\.)?[a-z]{2}\.md)|help-points/[a-z0-9-]+\.yml|facts/[a-z-]+\.yml"
 )
+EXAMPLE_PATHS = re.compile(r"nlu/[a-z]{2}/[a-z_]+\.yml")
+"""Below `intents/`."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
@@ -49,10 +51,15 @@ class NotWritten(RutaError):
 
 
 class ContentFolder:
-    """Reads and writes files of the content folder by their path below it, with slashes."""
+    """Reads and writes files of the content folder by their path below it, with slashes.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        paths: which files may be touched.
+    """
+
+    def __init__(self, folder: Path, paths: re.Pattern[str] = _PATHS) -> None:
         self._folder = folder
+        self._paths = paths
         self._lock = Lock()
 
     def read(self, path: str) -> str:
@@ -108,8 +115,8 @@ class ContentFolder:
                 raise _explained(error) from error
 
     def _file(self, path: str) -> Path:
-        if not _PATHS.fullmatch(path):
-            raise ValueError("not a path of the content folder that the editor may touch")
+        if not self._paths.fullmatch(path):
+            raise ValueError("not a path that the editor may touch")
         return self._folder / path
 
 

@@ -16,12 +16,16 @@ from bot.editor.audit import AuditLog
 from bot.editor.checked import Checked
 from bot.editor.commits import FolderCommits
 from bot.editor.drafts import Drafts
+from bot.editor.example_store import ExampleStore
 from bot.editor.folder import ContentFolder
 from bot.editor.passwords import Passwords
 from bot.editor.previews import ShownReplies
+from bot.editor.question_groups import QuestionGroups
+from bot.editor.questions import Questions
 from bot.editor.second_factor import SecondFactor
 from bot.editor.sessions import Sessions
 from bot.editor.throttle import Throttle
+from bot.editor.training import TRAINING_COMMAND, TrainingDesk
 from bot.editor.undo import UndoSteps
 from bot.editor.versions import FolderWatch, Versions
 from bot.editor.workflow import Workflow
@@ -39,22 +43,26 @@ class EditorParts:
     """Everything that pages may use.
 
     Attributes:
+        root: the project's folder: its examples, tests and models; a training runs in it.
         content: the content folder.
         url: the public address of the editor, without a slash at the end.
         limits: what each channel can show, by name.
         preview: shows a reply as the channels render it.
         clock: returns the present time, aware UTC.
+        training_command: what trains, in `root`.
     """
 
     database: Database
     vault: Vault
     texts: Catalogues
+    root: Path
     content: Path
     url: str
     limits: Mapping[str, ChannelLimits]
     preview: Preview
     clock: Callable[[], datetime]
     passwords: Passwords = field(default_factory=Passwords)
+    training_command: tuple[str, ...] = TRAINING_COMMAND
 
     @property
     def is_https(self) -> bool:
@@ -143,6 +151,26 @@ class EditorParts:
     def folder_watch(self) -> FolderWatch:
         """What notices changes of the folder that were not made here."""
         return FolderWatch(self.versions, self.content)
+
+    @cached_property
+    def example_store(self) -> ExampleStore:
+        """The examples that the model learns from."""
+        return ExampleStore(self.root / "intents", self.root / "tests" / "nlu", lambda: self.library.loaded.catalogue)
+
+    @cached_property
+    def questions(self) -> Questions:
+        """The questions without a certain answer."""
+        return Questions(self.database, self.clock)
+
+    @cached_property
+    def question_groups(self) -> QuestionGroups:
+        """Which of them ask the same."""
+        return QuestionGroups(self.example_store.locale_sentences)
+
+    @cached_property
+    def training(self) -> TrainingDesk:
+        """What starts a training and tells how it stands."""
+        return TrainingDesk(self.root, self.database, self.audit, self.clock, self.training_command)
 
     @cached_property
     def shown_replies(self) -> ShownReplies:

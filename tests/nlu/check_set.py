@@ -2,21 +2,15 @@
 
 import re
 import sys
-import unicodedata
 from pathlib import Path
 
 import yaml
-from rapidfuzz import fuzz
+
+from bot.content.likeness import FEWEST_WORDS, NEAR, copy_score
+from bot.content.likeness import fold_sentence as fold
 
 ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = ("es", "en", "fr", "pt")
-THRESHOLD = 90
-
-
-def fold(text: str) -> str:
-    text = unicodedata.normalize("NFD", text.lower())
-    text = "".join(c for c in text if not unicodedata.combining(c))
-    return " ".join(re.sub(r"[^\w\s]|_", " ", text).split())
 
 
 def read(path: Path) -> list[tuple[str, str]]:
@@ -36,7 +30,7 @@ def main() -> int:
     for path in sorted((ROOT / "intents/nlu").glob("*/*.yml")):
         training += [(fold(text), intent, text) for intent, text in read(path)]
     exact = {folded for folded, _, _ in training}
-    longer = [t for t in training if len(t[0].split()) >= 4]
+    longer = [t for t in training if len(t[0].split()) >= FEWEST_WORDS]
 
     problems = 0
     for language in LANGUAGES:
@@ -59,10 +53,10 @@ def main() -> int:
             seen[folded] = intent
             if folded in exact and kinds.get(intent) != "system":
                 found.append(f"{intent}: exact training example: {text}")
-            elif len(folded.split()) >= 4:
+            elif len(folded.split()) >= FEWEST_WORDS:
                 for other, label, original in longer:
-                    score = max(fuzz.token_set_ratio(folded, other), fuzz.ratio(folded, other))
-                    if score >= THRESHOLD:
+                    score = copy_score(folded, other)
+                    if score >= NEAR:
                         found.append(f"{intent}: {score:.0f} {text} <- {label}: {original}")
         for problem in found:
             print("  ", problem)

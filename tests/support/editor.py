@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -47,6 +48,7 @@ class EditorWorld:
     folder: Path
     url: str = "http://127.0.0.1:8081"
     clock: Clock = field(default_factory=Clock)
+    training_command: tuple[str, ...] = (sys.executable, "-c", "print('nothing is trained here')")
 
     @cached_property
     def parts(self) -> EditorParts:
@@ -54,13 +56,17 @@ class EditorWorld:
         content = self.folder / "content"
         if not content.exists():
             shutil.copytree(ROOT / "content", content)
+            shutil.copytree(ROOT / "intents", self.folder / "intents")
+            shutil.copytree(ROOT / "tests" / "nlu", self.folder / "tests" / "nlu")
         database = Database(f"sqlite:///{self.folder}/ruta.db")
         upgrade_database(database)
         settings = Settings.parse_obj({"mode": "development", "editor_url": self.url})
         made = build_editor_parts(App(Paths(ROOT), settings, Vault([Fernet.generate_key().decode()], KEY), database))
         # The usual cost of a hash would be most of a test's time.
         passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-        return replace(made, content=content, clock=self.clock, passwords=passwords)
+        return replace(
+            made, root=self.folder, content=content, clock=self.clock, passwords=passwords, training_command=self.training_command
+        )
 
     @cached_property
     def app(self) -> Starlette:

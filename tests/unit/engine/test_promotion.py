@@ -15,6 +15,8 @@ from bot.engine.evaluation import Judged
 from bot.engine.promotion import ModelRefused
 from bot.engine.scoring import Example, Outcome
 from bot.engine.training import newest_model, put_in_place
+from bot.errors import EngineError
+from bot.training_report import TrainingFiles, TrainingRuns, learn_from
 from bot.wiring import Paths
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -52,14 +54,18 @@ def _train(models: Path, wrong: int, monkeypatch: pytest.MonkeyPatch, *, accept:
 
     monkeypatch.setattr(training, "train_model", train)
 
+    screen = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    model_tools.train_model_in_use(_paths(models), screen, NOW, accept=accept)
+    return screen.export_text()
+
+
+def _paths(models: Path) -> Paths:
     class _Paths(Paths):
         @property
         def models(self) -> Path:
             return models
 
-    screen = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    model_tools.train_model_in_use(_Paths(ROOT), screen, NOW, accept=accept)
-    return screen.export_text()
+    return _Paths(ROOT)
 
 
 def test_a_model_that_is_no_worse_is_used(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,3 +111,45 @@ def test_only_the_last_models_are_kept(tmp_path: Path) -> None:
         made.write_text("x", encoding="utf-8")
         put_in_place(made, tmp_path)
     assert sorted(path.name for path in tmp_path.glob("*.tar.gz")) == [f"ruta-{n}.tar.gz" for n in (2, 3, 4)]
+
+
+def test_report_says_what_became_of_it(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the editor and for scripts: figures of both models by group, what fell, and what the model in use has learned."""
+    files = TrainingFiles(models)
+    with pytest.raises(ModelRefused):
+        _train(models, 10, monkeypatch)
+    report = files.read()
+    assert report is not None
+    assert (report.state, report.model) == ("refused", "")
+    assert (report.before["es"]["top_1"], report.after["es"]["top_1"]) == (0.9, 0.75)
+    assert "urgent" not in report.after["es"]
+    assert ("all", "top_1", 0.9, 0.75) in report.falls
+    assert files.read_learned() is None
+    _train(models, 10, monkeypatch, accept=True)
+    report = files.read()
+    assert report is not None
+    assert (report.state, report.model, report.accepted) == ("taken", "ruta-2.tar.gz", True)
+    assert files.read_learned() == learn_from(ROOT)
+
+
+def test_report_says_that_the_engine_refused_the_data(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cause's code stands there; nothing is left locked."""
+
+    def fail(*_: object) -> Path:
+        raise EngineError("no")
+
+    monkeypatch.setattr(training, "train_model", fail)
+    files = TrainingFiles(models)
+    with pytest.raises(EngineError):
+        model_tools.train_model_in_use(_paths(models), Console(quiet=True), NOW)
+    report = files.read()
+    assert report is not None
+    assert (report.state, report.step) == ("failed", EngineError.code)
+    assert not files.is_running
+
+
+def test_second_training_is_refused(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two at once would put each other's models in place."""
+    with TrainingFiles(models).lock(), pytest.raises(TrainingRuns):
+        _train(models, 2, monkeypatch)
+    assert newest_model(models) == models / "ruta-1.tar.gz"
