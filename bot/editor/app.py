@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from bot.editor.gate import Gate
+from bot.editor.gate import MOST_BYTES, Gate
 from bot.editor.pages import Pages
 from bot.editor.parts import EditorParts
-from bot.editor.views import account, answer, audit, data, drafts, home, invitation, people, sign_in, topic, topics
+from bot.editor.views import account, answer, audit, data, drafts, home, invitation, people, sheets, sign_in, topic, topics
 from bot.editor.visit import make_environment
 from bot.web import BodyLimit, ReadyServer, SecurityHeaders
 
@@ -29,6 +29,7 @@ MODULES: tuple[Pages, ...] = (
     answer.pages,
     data.pages,
     drafts.pages,
+    sheets.pages,
     sign_in.pages,
     invitation.pages,
     account.pages,
@@ -37,6 +38,8 @@ MODULES: tuple[Pages, ...] = (
 )
 """The modules of pages; a new one is added here. The menu's order is theirs."""
 STOP_SECONDS = 5
+BODY_SECONDS = 120.0
+"""A spreadsheet on a slow line takes its time."""
 
 _STATIC = Path(__file__).parent / "static"
 _MEDIA_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
@@ -55,7 +58,10 @@ def build_editor(parts: EditorParts, modules: Sequence[Pages] = MODULES) -> Star
             Route("/static/{name}", partial(_serve_static, files), methods=["GET"]),
             *(Route(gate.route.path, gate.serve, methods=[gate.route.method]) for gate in gates),
         ],
-        middleware=[Middleware(SecurityHeaders, is_https=parts.is_https, has_forms=True), Middleware(BodyLimit)],
+        middleware=[
+            Middleware(SecurityHeaders, is_https=parts.is_https, has_forms=True),
+            Middleware(BodyLimit, max_bytes=MOST_BYTES, seconds=BODY_SECONDS),
+        ],
         lifespan=partial(_lifespan, parts),
     )
     app.router.redirect_slashes = False  # It would build the address from the caller's Host header.

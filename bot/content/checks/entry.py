@@ -10,10 +10,12 @@ from datetime import date
 from pathlib import Path
 
 from bot.content.checks.answers import NamedLimits
+from bot.content.checks.help_points import check_help_points
 from bot.content.checks.support import FactBase
 from bot.content.checks.topics import check_topic
+from bot.content.help_points import FOLDER as HELP_POINTS
 from bot.content.library import folder_stamp
-from bot.content.loader import LoadedContent, Schema, load_catalogue_destinations, load_topic
+from bot.content.loader import LoadedContent, Schema, load_catalogue_destinations, load_help_points, load_topic
 from bot.content.model import Problem, Topic
 
 
@@ -34,13 +36,15 @@ class EntryChecks:
         """Return what would be wrong in this file, by line; the paths of the problems lie in no folder that stays.
 
         Args:
-            path: an answer or a `topic.yml`, below the content folder.
+            path: an answer, a `topic.yml` or a help point, below the content folder.
             loaded: the content as it stands.
         """
         return self.examine(path, text, loaded, today)[1]
 
     def examine(self, path: str, text: str, loaded: LoadedContent, today: date) -> tuple[Topic | None, list[Problem]]:
         """Return the topic as it would be read, None when it could not be, and what would be wrong in this file."""
+        if path.startswith(f"{HELP_POINTS}/"):
+            return None, self._examine_help_point(path, text, loaded)
         family, topic_id, name = path.split("/")
         with tempfile.TemporaryDirectory(prefix="ruta-check-") as made:
             root = Path(made)
@@ -60,6 +64,17 @@ class EntryChecks:
                 broken = [each for each in problems if each.path.name != name and (each.path, each.line, each.code) not in known]
                 found += [replace(each, line=0, message=f"{each.path.name}:{each.line}: {each.message}") for each in broken]
             return topic, sorted(_without_repeats(found), key=lambda problem: problem.line)
+
+    def _examine_help_point(self, path: str, text: str, loaded: LoadedContent) -> list[Problem]:
+        """Return what would be wrong in a help point's file; a retired one needs only to fit the schema."""
+        with tempfile.TemporaryDirectory(prefix="ruta-check-") as made:
+            root = Path(made)
+            (root / path).parent.mkdir()
+            (root / path).write_text(text, encoding="utf-8")
+            problems: list[Problem] = []
+            points = load_help_points(root, Schema(self._folder / "schema.json"), problems)
+            problems += check_help_points(root, replace(loaded, help_points=points), self._facts(loaded))
+            return sorted(_without_repeats(problems), key=lambda problem: problem.line)
 
     def _read(self, topic_folder: Path, loaded: LoadedContent, today: date) -> tuple[Topic | None, list[Problem]]:
         """Read a topic from a folder and check it as a part of the whole content."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from bot.content.help_points import FOLDER as HELP_POINTS
 from bot.editor.differences import marked_changes
 from bot.editor.drafts import DraftState, OpenDraft
 from bot.editor.faults import to_fault
@@ -118,6 +119,8 @@ def undo_discard(visit: Visit, data: dict[str, int]) -> str:
 
 def edit_address(path: str) -> str:
     """Return where a content file is edited."""
+    if path.startswith(f"{HELP_POINTS}/"):
+        return f"/help-points/{path.split('/')[1].removesuffix('.yml')}"
     family, topic_id, name = path.split("/")
     if name == "topic.yml":
         return f"/topics/{topic_id}/data/general"
