@@ -95,6 +95,19 @@ def country_name(code: str, locale: str) -> str:
     return str(territories.get(code.upper(), code))
 
 
+@lru_cache(maxsize=8)
+def country_names(locale: str) -> tuple[tuple[str, str], ...]:
+    """Return the countries' codes, two small letters each, with their names in a language, by name."""
+    territories = Locale.parse(locale).territories
+    named = [(code.lower(), str(name)) for code, name in territories.items() if len(code) == 2 and code not in ("ZZ", "XA", "XB")]
+    return tuple(sorted(named, key=lambda pair: pair[1]))
+
+
+def day_name(number: int, locale: str) -> str:
+    """Return the name of a day of the week, 0 for Monday."""
+    return str(Locale.parse(locale).days["stand-alone"]["wide"][number])
+
+
 def language_name(locale: str) -> str:
     """Return a language's own name, for example "español"."""
     return str(Locale.parse(locale).get_display_name(locale))

@@ -65,7 +65,7 @@ def read_spans(text: str) -> list[str]:
     pieces = re.sub(r"\s*[-–—]\s*", "-", text.strip()).replace(",", " ").split()
     spans = [_tidy_span(piece) for piece in pieces]
     if not spans:
-        raise ValueError(text)
+        raise ValueError("a span is missing")
     ends = -1
     for span in spans:
         begin, end = _minutes(span)
@@ -102,6 +102,8 @@ def _days(text: str, part: str) -> list[str]:
 
 def _tidy_span(piece: str) -> str:
     begin, _, end = piece.partition("-")
+    if not begin or not end:
+        raise ValueError(piece)
     span = f"{_tidy_time(begin)}-{_tidy_time(end)}"
     if not _SPAN.fullmatch(span) or span[6:] > "24:00" or span[:5] == span[6:]:
         raise ValueError(piece)

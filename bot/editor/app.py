@@ -18,7 +18,22 @@ from starlette.routing import Route
 from bot.editor.gate import MOST_BYTES, Gate
 from bot.editor.pages import Pages
 from bot.editor.parts import EditorParts
-from bot.editor.views import account, answer, audit, data, drafts, home, invitation, people, sheets, sign_in, topic, topics
+from bot.editor.views import (
+    account,
+    answer,
+    audit,
+    data,
+    drafts,
+    help_point,
+    help_points,
+    home,
+    invitation,
+    people,
+    sheets,
+    sign_in,
+    topic,
+    topics,
+)
 from bot.editor.visit import make_environment
 from bot.web import BodyLimit, ReadyServer, SecurityHeaders
 
@@ -28,6 +43,8 @@ MODULES: tuple[Pages, ...] = (
     topic.pages,
     answer.pages,
     data.pages,
+    help_points.pages,
+    help_point.pages,
     drafts.pages,
     sheets.pages,
     sign_in.pages,

@@ -113,7 +113,7 @@ class BrowserWithoutScripts:
         """Open a page."""
         return self.client.get(address, headers=headers)
 
-    def post(self, address: str, follow: bool = False, **fields: str) -> Response:
+    def post(self, address: str, /, follow: bool = False, **fields: str) -> Response:
         """Send a form."""
         return self.client.post(address, data={"csrf": self.csrf, **fields}, follow_redirects=follow)
 
