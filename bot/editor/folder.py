@@ -83,7 +83,7 @@ class ContentFolder:
             try:
                 write_atomically(file, text)
             except OSError as error:
-                raise _explained(error) from error
+                raise explained(error) from error
 
     def _file(self, path: str) -> Path:
         if not _PATHS.fullmatch(path):
@@ -96,7 +96,8 @@ def fingerprint(text: str) -> str:
     return hashlib.sha256(text.replace("\r\n", "\n").encode()).hexdigest()
 
 
-def _explained(error: OSError) -> NotWritten:
+def explained(error: OSError) -> NotWritten:
+    """Return what to tell the person at the page about a fault of the disk."""
     if error.errno in _FULL:
         return NotWritten("disk_full", N_("editor.write.disk_full"))
     if error.errno in _FORBIDDEN:

@@ -18,6 +18,7 @@ from bot.editor.folder import ContentFolder
 from bot.editor.passwords import Passwords
 from bot.editor.previews import ShownReplies
 from bot.editor.second_factor import SecondFactor
+from bot.editor.sentences import SentenceFiles
 from bot.editor.sessions import Sessions
 from bot.editor.throttle import Throttle
 from bot.editor.undo import UndoSteps
@@ -41,6 +42,8 @@ class EditorParts:
         limits: what each channel can show, by name.
         preview: shows a reply as the channels render it.
         clock: returns the present time, aware UTC.
+        locales: the folder of the catalogues.
+        link_results: the file in which the last check of links is kept.
     """
 
     database: Database
@@ -52,6 +55,8 @@ class EditorParts:
     preview: Preview
     clock: Callable[[], datetime]
     passwords: Passwords = field(default_factory=Passwords)
+    locales: Path = Path("locales")
+    link_results: Path = Path("var/links.json")
 
     @property
     def is_https(self) -> bool:
@@ -106,6 +111,11 @@ class EditorParts:
     def folder(self) -> ContentFolder:
         """The one way to read and write the content folder."""
         return ContentFolder(self.content)
+
+    @cached_property
+    def sentences(self) -> SentenceFiles:
+        """The one way to read and write the system's sentences."""
+        return SentenceFiles(self.locales)
 
     @cached_property
     def drafts(self) -> Drafts:

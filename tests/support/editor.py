@@ -54,13 +54,15 @@ class EditorWorld:
         content = self.folder / "content"
         if not content.exists():
             shutil.copytree(ROOT / "content", content)
+            shutil.copytree(ROOT / "locales", self.folder / "locales")
         database = Database(f"sqlite:///{self.folder}/ruta.db")
         upgrade_database(database)
         settings = Settings.parse_obj({"mode": "development", "editor_url": self.url})
         made = build_editor_parts(App(Paths(ROOT), settings, Vault([Fernet.generate_key().decode()], KEY), database))
         # The usual cost of a hash would be most of a test's time.
         passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-        return replace(made, content=content, clock=self.clock, passwords=passwords)
+        own = {"locales": self.folder / "locales", "link_results": self.folder / "links.json"}
+        return replace(made, content=content, clock=self.clock, passwords=passwords, **own)
 
     @cached_property
     def app(self) -> Starlette:
