@@ -15,6 +15,7 @@ from bot.editor.audit import AuditLog
 from bot.editor.checked import Checked
 from bot.editor.drafts import Drafts
 from bot.editor.folder import ContentFolder
+from bot.editor.link_task import Check, LinkTask, check_all
 from bot.editor.passwords import Passwords
 from bot.editor.previews import ShownReplies
 from bot.editor.second_factor import SecondFactor
@@ -44,6 +45,7 @@ class EditorParts:
         clock: returns the present time, aware UTC.
         locales: the folder of the catalogues.
         link_results: the file in which the last check of links is kept.
+        check_links: asks for the addresses of the content.
     """
 
     database: Database
@@ -57,6 +59,7 @@ class EditorParts:
     passwords: Passwords = field(default_factory=Passwords)
     locales: Path = Path("locales")
     link_results: Path = Path("var/links.json")
+    check_links: Check = check_all
 
     @property
     def is_https(self) -> bool:
@@ -116,6 +119,11 @@ class EditorParts:
     def sentences(self) -> SentenceFiles:
         """The one way to read and write the system's sentences."""
         return SentenceFiles(self.locales)
+
+    @cached_property
+    def link_task(self) -> LinkTask:
+        """What asks all links of the content."""
+        return LinkTask(self.link_results, self.clock, self.check_links)
 
     @cached_property
     def drafts(self) -> Drafts:

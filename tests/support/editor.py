@@ -16,9 +16,11 @@ from starlette.responses import Response
 from starlette.testclient import TestClient
 
 from bot.editor.app import build_editor
+from bot.editor.link_task import Check
 from bot.editor.parts import EditorParts
 from bot.editor.passwords import Passwords
 from bot.editor.roles import SECOND_FACTOR_ROLES, Role
+from bot.link_checks import LinkResult, NoNetwork
 from bot.settings import Settings
 from bot.storage.session import Database
 from bot.storage.upgrade import upgrade_database
@@ -29,6 +31,10 @@ from tests.support.builders import KEY, Clock
 ROOT = Path(__file__).parents[2]
 PASSWORD = "cuatro gatos verdes leen"
 _CSRF = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
+
+
+def _no_network(links: object, clock: object) -> list[LinkResult]:
+    raise NoNetwork("tests leave nothing")
 
 
 @dataclass
@@ -47,6 +53,7 @@ class EditorWorld:
     folder: Path
     url: str = "http://127.0.0.1:8081"
     clock: Clock = field(default_factory=Clock)
+    check_links: Check = field(default_factory=lambda: _no_network)
 
     @cached_property
     def parts(self) -> EditorParts:
@@ -61,7 +68,7 @@ class EditorWorld:
         made = build_editor_parts(App(Paths(ROOT), settings, Vault([Fernet.generate_key().decode()], KEY), database))
         # The usual cost of a hash would be most of a test's time.
         passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-        own = {"locales": self.folder / "locales", "link_results": self.folder / "links.json"}
+        own = {"locales": self.folder / "locales", "link_results": self.folder / "links.json", "check_links": self.check_links}
         return replace(made, content=content, clock=self.clock, passwords=passwords, **own)
 
     @cached_property
