@@ -354,6 +354,28 @@ def content_table(write: Annotated[bool, typer.Option("--write", help="Write it 
         print(table, end="")
 
 
+@content.command("links")
+def content_links(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of all addresses.")] = False) -> None:
+    """Ask every address of sources, facts and help points whether it still answers; takes some minutes.
+
+    One line for each that is broken, moved or unsure; results are kept for the editor. The exit code is 1 when any is broken,
+    2 without a network: then nothing is changed.
+    """
+    from bot.content.loader import load_content
+    from bot.link_checks import NoNetwork, check_links, link_lines, links_of, results_data, write_results
+
+    paths = Paths(ROOT)
+    set_up_logging()
+    try:
+        results = asyncio.run(check_links(links_of(load_content(paths.content), paths.content), utc_now))
+    except NoNetwork as error:
+        print(json.dumps({"error": error.code})) if as_json else screen.print(str(error), style="yellow")
+        raise typer.Exit(2) from None
+    write_results(paths.var / "links.json", results)
+    print(json.dumps(results_data(results), ensure_ascii=False) if as_json else "\n".join(link_lines(results)))
+    raise typer.Exit(1 if any(one.is_broken for one in results) else 0)
+
+
 @whatsapp.command("setup")
 def whatsapp_setup() -> None:
     """Create the fixed set of message templates for buttons and lists at Twilio; safe to repeat."""

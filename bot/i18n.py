@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import gettext
 import io
+import time
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +25,9 @@ STAFF_LOCALES = ("es", "en")
 """The languages of the editor, whose keys begin with `STAFF_PREFIX`; no other catalogue needs them."""
 STAFF_PREFIX = "editor."
 
+RELOAD_SECONDS = 1.0
+"""How often the catalogues are looked at, at most."""
+
 
 def match_locale(tag: str) -> str:
     """Return the supported locale for a language tag such as `pt-BR`, or the empty string."""
@@ -33,12 +38,20 @@ def match_locale(tag: str) -> str:
 class Catalogues:
     """The catalogues below a folder, read from their `.po` files so that an edit needs no build step.
 
+    A changed file is read again within `RELOAD_SECONDS`; one that cannot be read, or a source that has lost sentences (half
+    a save), is not taken over.
+
     Args:
         folder: the folder that holds `<locale>/LC_MESSAGES/messages.po`.
+        clock: returns seconds that never run backwards.
     """
 
-    def __init__(self, folder: Path) -> None:
-        read = {locale: _read(folder, locale) for locale in LOCALES}
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._paths = {locale: catalogue_path(folder, locale) for locale in LOCALES}
+        self._clock = clock
+        self._looked_at = clock()
+        self._stamps = {locale: _stamp(path) for locale, path in self._paths.items()}
+        read = {locale: _read(path, locale) for locale, path in self._paths.items()}
         self._translations = {locale: translations for locale, (translations, _) in read.items()}
         self._keys = read[SOURCE_LOCALE][1]
 
@@ -48,6 +61,7 @@ class Catalogues:
         Raises:
             KeyError: the key is in no catalogue, which `ruta check` reports beforehand.
         """
+        self._reload_if_changed()
         for candidate in (locale, SOURCE_LOCALE):
             translations = self._translations.get(candidate)
             found = translations.gettext(key) if translations else key
@@ -64,9 +78,39 @@ class Catalogues:
         """Tell whether the source catalogue has this key."""
         return self._translations[SOURCE_LOCALE].gettext(key) != key
 
+    def _reload_if_changed(self) -> None:
+        now = self._clock()
+        if now - self._looked_at < RELOAD_SECONDS:
+            return
+        self._looked_at = now
+        for locale, path in self._paths.items():
+            try:
+                stamp = _stamp(path)
+                if stamp == self._stamps[locale]:
+                    continue
+                translations, keys = _read(path, locale)
+            except (OSError, ValueError, LookupError, TypeError, AttributeError):
+                continue
+            if locale == SOURCE_LOCALE:
+                if set(self._keys) - set(keys):
+                    continue
+                self._keys = keys
+            # A new mapping, so that another thread sees the old state or the new one.
+            self._translations = {**self._translations, locale: translations}
+            self._stamps[locale] = stamp
 
-def _read(folder: Path, locale: str) -> tuple[gettext.NullTranslations, list[str]]:
-    path = folder / locale / "LC_MESSAGES" / "messages.po"
+
+def catalogue_path(folder: Path, locale: str) -> Path:
+    """Return where a locale's sentences are."""
+    return folder / locale / "LC_MESSAGES" / "messages.po"
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size
+
+
+def _read(path: Path, locale: str) -> tuple[gettext.NullTranslations, list[str]]:
     with path.open("rb") as file:
         catalogue = read_po(file, locale=locale)
     compiled = io.BytesIO()
@@ -98,6 +142,19 @@ def country_name(code: str, locale: str) -> str:
     except (UnknownLocaleError, ValueError):
         return code
     return str(territories.get(code.upper(), code))
+
+
+@lru_cache(maxsize=8)
+def country_names(locale: str) -> tuple[tuple[str, str], ...]:
+    """Return the countries' codes, two small letters each, with their names in a language, by name."""
+    territories = Locale.parse(locale).territories
+    named = [(code.lower(), str(name)) for code, name in territories.items() if len(code) == 2 and code not in ("ZZ", "XA", "XB")]
+    return tuple(sorted(named, key=lambda pair: pair[1]))
+
+
+def day_name(number: int, locale: str) -> str:
+    """Return the name of a day of the week, 0 for Monday."""
+    return str(Locale.parse(locale).days["stand-alone"]["wide"][number])
 
 
 def language_name(locale: str) -> str:

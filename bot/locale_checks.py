@@ -64,13 +64,29 @@ def _unlike_source(path: Path, catalogue: Catalog, source: Catalog) -> Iterator[
     for message in catalogue:
         if not message.id:
             continue
-        key, text = str(message.id), str(message.string)
-        original = source.get(key)
-        if original and set(_PLACEHOLDER.findall(text)) != set(_PLACEHOLDER.findall(str(original.string))):
-            yield Problem(path, message.lineno or 0, "placeholders", f"{key}: the {{words}} differ from the Spanish text")
-        limit = next((limit for prefix, limit in TITLE_LIMITS.items() if key.startswith(prefix)), 0)
-        if limit and len(text) > limit:
-            yield Problem(path, message.lineno or 0, "too_long", f"{key}: {len(text)} characters; at most {limit} are shown")
+        original = source.get(str(message.id))
+        for code, reason in sentence_faults(str(message.id), str(message.string), str(original.string) if original else None):
+            yield Problem(path, message.lineno or 0, code, f"{message.id}: {reason}")
+
+
+def sentence_faults(key: str, text: str, source: str | None) -> Iterator[tuple[str, str]]:
+    """Yield code and reason of what is wrong in one sentence.
+
+    Args:
+        source: the Spanish sentence; None when there is none to compare with.
+    """
+    if source is not None and set(_PLACEHOLDER.findall(text)) != set(_PLACEHOLDER.findall(source)):
+        yield "placeholders", "the {words} differ from the Spanish text"
+    elif "{" in _PLACEHOLDER.sub("", text) or "}" in _PLACEHOLDER.sub("", text):
+        yield "braces", "a { or } is no placeholder; take it out"
+    limit = next((limit for prefix, limit in TITLE_LIMITS.items() if key.startswith(prefix)), 0)
+    if limit and len(text) > limit:
+        yield "too_long", f"{len(text)} characters; at most {limit} are shown"
+
+
+def placeholders(text: str) -> list[str]:
+    """Return the placeholders of a sentence, with their braces, in their order."""
+    return [f"{{{name}}}" for name in dict.fromkeys(_PLACEHOLDER.findall(text))]
 
 
 def _read(root: Path, locale: str) -> Catalog:

@@ -219,6 +219,8 @@ def build_editor_parts(app: App) -> EditorParts:
         limits=limits,
         preview=partial(_preview, texts, limits),
         clock=utc_now,
+        locales=app.paths.locales,
+        link_results=app.paths.var / "links.json",
     )
 
 

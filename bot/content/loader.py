@@ -124,7 +124,7 @@ def load_content(folder: Path) -> LoadedContent:
             topic = load_topic(path, entry, schema, problems)
             if topic:
                 (retired if topic.is_retired else topics)[topic.id] = topic
-    help_points = _load_help_points(folder, schema, problems)
+    help_points = load_help_points(folder, schema, problems)
     return LoadedContent(catalogue, topics, facts, _emergency_numbers(facts), help_points, tuple(problems), retired)
 
 
@@ -279,11 +279,12 @@ def _split_sections(body: str) -> tuple[str, dict[str, str]]:
     return parts[0].strip(), {name: text.strip() for name, text in zip(names, texts, strict=True)}
 
 
-def _load_help_points(folder: Path, schema: Schema, problems: list[Problem]) -> dict[str, Mapping[str, Any]]:
+def load_help_points(folder: Path, schema: Schema, problems: list[Problem]) -> dict[str, Mapping[str, Any]]:
+    """Read the help points that are not retired; what cannot be read is added to the problems."""
     points = {}
     for path in sorted((folder / "help-points").glob("*.yml")):
         data = _read_valid(path, "help_point", schema, problems)
-        if data is not None:
+        if data is not None and "retired_on" not in data:
             points[path.stem] = data
     return points
 

@@ -246,7 +246,7 @@ def _source_name(source: Source, locale: str) -> str:
 def _point_lines(point: object, locale: str) -> str:
     if not isinstance(point, dict):
         return ""
-    lines = [f"**{point['name']}**"]
+    lines = [f"**{point.get('names', {}).get(locale) or point['name']}**"]
     lines += [str(point[key]) for key in ("phone", "address", "url") if point.get(key)]
     for key in ("hours", "note"):
         said = point.get(key, {})

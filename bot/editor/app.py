@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from bot.editor.gate import Gate
+from bot.editor.gate import MOST_BYTES, Gate
 from bot.editor.pages import Pages
 from bot.editor.parts import EditorParts
 from bot.editor.views import (
@@ -25,13 +25,18 @@ from bot.editor.views import (
     data,
     drafts,
     examples,
+    help_point,
+    help_points,
     history,
     home,
     invitation,
+    links,
     new_topic,
     people,
     questions,
     retire,
+    sentences,
+    sheets,
     sign_in,
     topic,
     topics,
@@ -49,10 +54,15 @@ MODULES: tuple[Pages, ...] = (
     new_topic.pages,
     retire.pages,
     history.pages,
+    help_points.pages,
+    help_point.pages,
     drafts.pages,
     questions.pages,
     examples.pages,
     training.pages,
+    sentences.pages,
+    sheets.pages,
+    links.pages,
     sign_in.pages,
     invitation.pages,
     account.pages,
@@ -61,6 +71,8 @@ MODULES: tuple[Pages, ...] = (
 )
 """The modules of pages; a new one is added here. The menu's order is theirs."""
 STOP_SECONDS = 5
+BODY_SECONDS = 120.0
+"""A spreadsheet on a slow line takes its time."""
 
 _STATIC = Path(__file__).parent / "static"
 _MEDIA_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
@@ -79,7 +91,10 @@ def build_editor(parts: EditorParts, modules: Sequence[Pages] = MODULES) -> Star
             Route("/static/{name}", partial(_serve_static, files), methods=["GET"]),
             *(Route(gate.route.path, gate.serve, methods=[gate.route.method]) for gate in gates),
         ],
-        middleware=[Middleware(SecurityHeaders, is_https=parts.is_https, has_forms=True), Middleware(BodyLimit)],
+        middleware=[
+            Middleware(SecurityHeaders, is_https=parts.is_https, has_forms=True),
+            Middleware(BodyLimit, max_bytes=MOST_BYTES, seconds=BODY_SECONDS),
+        ],
         lifespan=partial(_lifespan, parts),
     )
     app.router.redirect_slashes = False  # It would build the address from the caller's Host header.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -58,6 +58,22 @@ class OpenDraft:
         return not self.text
 
 
+@dataclass(frozen=True)
+class FileChange:
+    """A file as it would be.
+
+    Attributes:
+        on_disk: the file as it stands.
+        current: the text that the change builds on: the open draft's, else the file's.
+    """
+
+    path: str
+    locale: str
+    text: str = field(repr=False)
+    on_disk: str = field(repr=False)
+    current: str = field(repr=False)
+
+
 class Drafts:
     """Keeps drafts.
 
@@ -107,20 +123,26 @@ class Drafts:
         """
         try:
             with self._database.transaction() as session:
-                row = session.scalar(_open(path).with_for_update())
-                current = row.text if row else on_disk
-                if fingerprint(current) != seen and current != text:
-                    raise ChangedMeanwhile(current)
-                row = row or self._begin(session, path, locale, on_disk)
-                row.authors = json.dumps(list(dict.fromkeys([*authors_of(row), by])))
-                row.text, row.author_id, row.state = text, by, DraftState.DRAFT.value
-                row.updated_at, row.reviewer_id = self._clock(), None
-                session.flush()
-                self._audit.write(session, by, "draft.saved", path)
-                return _value(row)
+                return self._keep(session, path, locale, text, on_disk, seen, by)
         except IntegrityError:  # Two people began at the same moment: the other one's draft stands.
             current_draft = self.find(path)
             raise ChangedMeanwhile(current_draft.text if current_draft else on_disk) from None
+
+    def save_all(self, changes: Sequence[FileChange], by: str, action: str) -> list[OpenDraft]:
+        """Keep many changed texts, all of them or none, and note the whole under one action.
+
+        Raises:
+            ChangedMeanwhile: somebody else has changed one of them since; none was kept.
+        """
+        try:
+            with self._database.transaction() as session:
+                self._audit.write(session, by, action, detail=f"files={len(changes)}")
+                return [
+                    self._keep(session, each.path, each.locale, each.text, each.on_disk, fingerprint(each.current), by)
+                    for each in changes
+                ]
+        except IntegrityError:
+            raise ChangedMeanwhile("") from None
 
     def rebase(self, draft_id: int, on_disk: str, by: str) -> None:
         """Note that a person has seen the file as it stands now and keeps the draft on top of it."""
@@ -147,6 +169,19 @@ class Drafts:
             row.state, row.closed_at = DraftState.DRAFT.value, None
             self._audit.write(session, by, "draft.restored", row.path, f"draft={draft_id}")
             return True
+
+    def _keep(self, session: Session, path: str, locale: str, text: str, on_disk: str, seen: str, by: str) -> OpenDraft:
+        row = session.scalar(_open(path).with_for_update())
+        current = row.text if row else on_disk
+        if fingerprint(current) != seen and current != text:
+            raise ChangedMeanwhile(current)
+        row = row or self._begin(session, path, locale, on_disk)
+        row.authors = json.dumps(list(dict.fromkeys([*authors_of(row), by])))
+        row.text, row.author_id, row.state = text, by, DraftState.DRAFT.value
+        row.updated_at, row.reviewer_id = self._clock(), None
+        session.flush()
+        self._audit.write(session, by, "draft.saved", path)
+        return _value(row)
 
     def _begin(self, session: Session, path: str, locale: str, on_disk: str) -> Draft:
         base_hash = fingerprint(on_disk)

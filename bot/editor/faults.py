@@ -41,6 +41,7 @@ PROBLEM_KEYS = {
     "section_too_long": N_("editor.problem.section_too_long"),
     "section_twice": N_("editor.problem.section_twice"),
     "source_unknown": N_("editor.problem.source_unknown"),
+    "surer_than_fact": N_("editor.problem.surer_than_fact"),
     "too_long_for_channel": N_("editor.problem.too_long_for_channel"),
     "topic_gone": N_("editor.problem.topic_gone"),
     "topic_unknown": N_("editor.problem.topic_unknown"),

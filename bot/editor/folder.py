@@ -112,7 +112,7 @@ class ContentFolder:
                 else:
                     remove_durably(file)
             except OSError as error:
-                raise _explained(error) from error
+                raise explained(error) from error
 
     def _file(self, path: str) -> Path:
         if not self._paths.fullmatch(path):
@@ -125,7 +125,8 @@ def fingerprint(text: str) -> str:
     return hashlib.sha256(text.replace("\r\n", "\n").encode()).hexdigest()
 
 
-def _explained(error: OSError) -> NotWritten:
+def explained(error: OSError) -> NotWritten:
+    """Return what to tell the person at the page about a fault of the disk."""
     if error.errno in _FULL:
         return NotWritten("disk_full", N_("editor.write.disk_full"))
     if error.errno in _FORBIDDEN:

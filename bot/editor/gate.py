@@ -23,6 +23,10 @@ from bot.i18n import N_
 
 SECRET_FIELDS = frozenset({CSRF_FIELD, "password", "new_password", "code"})
 """Never sent back to the browser."""
+FIELD_LIMIT = 100_000
+"""Characters of one field; the longest text of the content has some thousands. A paste beyond it is given back."""
+MOST_BYTES = 24 * 1024 * 1024
+"""The largest form: more than any file that is imported may have, so that its page still gets it and can say so."""
 _MOST_FIELDS = 400
 
 logger = logging.getLogger(__name__)
@@ -39,7 +43,8 @@ class Gate:
 
     async def serve(self, request: Request) -> Response:
         """Answer one call."""
-        form = await request.form(max_files=1, max_fields=_MOST_FIELDS) if request.method == "POST" else FormData()
+        limits = {"max_files": 1, "max_fields": _MOST_FIELDS, "max_part_size": MOST_BYTES}
+        form = await request.form(**limits) if request.method == "POST" else FormData()
         return await run_in_threadpool(self._answer, request, form)
 
     def _answer(self, request: Request, form: FormData) -> Response:
@@ -48,7 +53,12 @@ class Gate:
         given = str(form.get(CSRF_FIELD, ""))
         if request.method == "POST" and not is_from_our_page(self.parts.vault, request, given, is_https=self.parts.is_https):
             return _keep_text(visit, 403, N_("editor.refused.form"))
-        return self._refusal(visit) or self._page(visit)
+        return self._refusal(visit) or self._too_long(visit) or self._page(visit)
+
+    def _too_long(self, visit: Visit) -> Response | None:
+        if self.route.takes_long_fields or all(len(value) <= FIELD_LIMIT for _, value in typed_fields(visit)):
+            return None
+        return _keep_text(visit, 413, N_("editor.refused.too_long"))
 
     def _refusal(self, visit: Visit) -> Response | None:
         needs, signed_in = self.route.needs, visit.signed_in
@@ -61,14 +71,14 @@ class Gate:
         if needs is Need.PENDING:
             return visit.redirect("/")
         if not signed_in.staff.may(needs):
-            return visit.render("refused.html", 403, message=N_("editor.refused.role"), fields=[])
+            return visit.render("refused.html", 403, message=N_("editor.refused.role"), fields=[], limit=0)
         return None
 
     def _page(self, visit: Visit) -> Response:
         try:
             return self.route.view(visit)
         except PageNotFound:
-            return visit.render("refused.html", 404, message=N_("editor.refused.not_found"), fields=[])
+            return visit.render("refused.html", 404, message=N_("editor.refused.not_found"), fields=[], limit=0)
         except Exception as error:  # The edge of a call: whoever typed a text must get it back, whatever failed.
             # The error's own words may hold what was typed: only its kind and place are logged.
             place = traceback.extract_tb(error.__traceback__)[-1]
@@ -93,5 +103,10 @@ def _ask_to_sign_in(visit: Visit) -> Response:
 
 def _keep_text(visit: Visit, status: int, message: str) -> Response:
     """Refuse, and hand back what was typed with a button that sends it again."""
-    fields = [(name, str(value)) for name, value in visit.form.multi_items() if name not in SECRET_FIELDS]
-    return visit.render("refused.html", status, message=message, fields=fields)
+    return visit.render("refused.html", status, message=message, fields=typed_fields(visit), limit=FIELD_LIMIT * (status == 413))
+
+
+def typed_fields(visit: Visit) -> list[tuple[str, str]]:
+    """Return what was typed into a form, by field; no secrets and no files."""
+    items = visit.form.multi_items()
+    return [(name, value) for name, value in items if isinstance(value, str) and name not in SECRET_FIELDS]

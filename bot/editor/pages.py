@@ -32,6 +32,8 @@ class PageRoute:
     method: str
     needs: Need
     view: View
+    takes_long_fields: bool = False
+    """Whether a field may be longer than `bot.editor.gate.FIELD_LIMIT`; the page then says itself what is too long."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,9 @@ class Pages:
         """Serve a page at this address."""
         return self._route("GET", path, needs)
 
-    def post(self, path: str, needs: Need) -> Callable[[View], View]:
+    def post(self, path: str, needs: Need, *, takes_long_fields: bool = False) -> Callable[[View], View]:
         """Take a form at this address."""
-        return self._route("POST", path, needs)
+        return self._route("POST", path, needs, takes_long_fields)
 
     def menu_entry(self, key: str, path: str, needs: Need = Need.READ) -> None:
         """Add a line to the main menu, for those who may open it."""
@@ -92,9 +94,9 @@ class Pages:
 
         return register
 
-    def _route(self, method: str, path: str, needs: Need) -> Callable[[View], View]:
+    def _route(self, method: str, path: str, needs: Need, takes_long_fields: bool = False) -> Callable[[View], View]:
         def register(view: View) -> View:
-            self.routes.append(PageRoute(path, method, needs, view))
+            self.routes.append(PageRoute(path, method, needs, view, takes_long_fields))
             return view
 
         return register

@@ -18,11 +18,13 @@ from bot.editor.commits import FolderCommits
 from bot.editor.drafts import Drafts
 from bot.editor.example_store import ExampleStore
 from bot.editor.folder import ContentFolder
+from bot.editor.link_task import Check, LinkTask, check_all
 from bot.editor.passwords import Passwords
 from bot.editor.previews import ShownReplies
 from bot.editor.question_groups import QuestionGroups
 from bot.editor.questions import Questions
 from bot.editor.second_factor import SecondFactor
+from bot.editor.sentences import SentenceFiles
 from bot.editor.sessions import Sessions
 from bot.editor.throttle import Throttle
 from bot.editor.training import TRAINING_COMMAND, TrainingDesk
@@ -50,6 +52,9 @@ class EditorParts:
         preview: shows a reply as the channels render it.
         clock: returns the present time, aware UTC.
         training_command: what trains, in `root`.
+        locales: the folder of the catalogues.
+        link_results: the file in which the last check of links is kept.
+        check_links: asks for the addresses of the content.
     """
 
     database: Database
@@ -63,6 +68,9 @@ class EditorParts:
     clock: Callable[[], datetime]
     passwords: Passwords = field(default_factory=Passwords)
     training_command: tuple[str, ...] = TRAINING_COMMAND
+    locales: Path = Path("locales")
+    link_results: Path = Path("var/links.json")
+    check_links: Check = check_all
 
     @property
     def is_https(self) -> bool:
@@ -121,6 +129,16 @@ class EditorParts:
     def folder(self) -> ContentFolder:
         """The one way to read and write the content folder."""
         return ContentFolder(self.content)
+
+    @cached_property
+    def sentences(self) -> SentenceFiles:
+        """The one way to read and write the system's sentences."""
+        return SentenceFiles(self.locales)
+
+    @cached_property
+    def link_task(self) -> LinkTask:
+        """What asks all links of the content."""
+        return LinkTask(self.link_results, self.clock, self.check_links)
 
     @cached_property
     def drafts(self) -> Drafts:

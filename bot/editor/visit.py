@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 
 from bot.editor.cookies import LOCALE_COOKIE, SESSION_COOKIE, Cookies, csrf_token, read_cookie
 from bot.editor.sessions import SignedIn, Staff
-from bot.i18n import SOURCE_LOCALE, STAFF_LOCALES, country_name, format_day, format_moment, language_name
+from bot.i18n import SOURCE_LOCALE, STAFF_LOCALES, country_name, day_name, format_day, format_moment, language_name
 
 if TYPE_CHECKING:
     from bot.editor.parts import EditorParts
@@ -126,6 +126,7 @@ class Visit:
             moment=lambda moment: format_moment(moment, self.locale),
             language=language_name,
             country=lambda code: country_name(code, self.locale),
+            weekday=lambda number: day_name(number, self.locale),
             **context,
         )
         return self._with_cookies(HTMLResponse(html, status))

@@ -17,9 +17,11 @@ from starlette.responses import Response
 from starlette.testclient import TestClient
 
 from bot.editor.app import build_editor
+from bot.editor.link_task import Check
 from bot.editor.parts import EditorParts
 from bot.editor.passwords import Passwords
 from bot.editor.roles import SECOND_FACTOR_ROLES, Role
+from bot.link_checks import LinkResult, NoNetwork
 from bot.settings import Settings
 from bot.storage.session import Database
 from bot.storage.upgrade import upgrade_database
@@ -30,6 +32,10 @@ from tests.support.builders import KEY, Clock
 ROOT = Path(__file__).parents[2]
 PASSWORD = "cuatro gatos verdes leen"
 _CSRF = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
+
+
+def _no_network(links: object, clock: object) -> list[LinkResult]:
+    raise NoNetwork("tests leave nothing")
 
 
 @dataclass
@@ -49,6 +55,7 @@ class EditorWorld:
     url: str = "http://127.0.0.1:8081"
     clock: Clock = field(default_factory=Clock)
     training_command: tuple[str, ...] = (sys.executable, "-c", "print('nothing is trained here')")
+    check_links: Check = field(default_factory=lambda: _no_network)
 
     @cached_property
     def parts(self) -> EditorParts:
@@ -58,14 +65,17 @@ class EditorWorld:
             shutil.copytree(ROOT / "content", content)
             shutil.copytree(ROOT / "intents", self.folder / "intents")
             shutil.copytree(ROOT / "tests" / "nlu", self.folder / "tests" / "nlu")
+            shutil.copytree(ROOT / "locales", self.folder / "locales")
         database = Database(f"sqlite:///{self.folder}/ruta.db")
         upgrade_database(database)
         settings = Settings.parse_obj({"mode": "development", "editor_url": self.url})
         made = build_editor_parts(App(Paths(ROOT), settings, Vault([Fernet.generate_key().decode()], KEY), database))
         # The usual cost of a hash would be most of a test's time.
         passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        own = {"locales": self.folder / "locales", "link_results": self.folder / "links.json", "check_links": self.check_links}
+        training = self.training_command
         return replace(
-            made, root=self.folder, content=content, clock=self.clock, passwords=passwords, training_command=self.training_command
+            made, root=self.folder, content=content, clock=self.clock, passwords=passwords, training_command=training, **own
         )
 
     @cached_property
@@ -119,7 +129,7 @@ class BrowserWithoutScripts:
         """Open a page."""
         return self.client.get(address, headers=headers)
 
-    def post(self, address: str, follow: bool = False, **fields: str) -> Response:
+    def post(self, address: str, /, follow: bool = False, **fields: str) -> Response:
         """Send a form."""
         return self.client.post(address, data={"csrf": self.csrf, **fields}, follow_redirects=follow)
 

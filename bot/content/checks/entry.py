@@ -12,11 +12,20 @@ from pathlib import Path
 import yaml
 
 from bot.content.checks.answers import NamedLimits
+from bot.content.checks.help_points import check_help_points
 from bot.content.checks.links import required_locales
 from bot.content.checks.support import FactBase
 from bot.content.checks.topics import check_topic
+from bot.content.help_points import FOLDER as HELP_POINTS
 from bot.content.library import folder_stamp
-from bot.content.loader import LoadedContent, Schema, load_catalogue, load_catalogue_destinations, load_topic
+from bot.content.loader import (
+    LoadedContent,
+    Schema,
+    load_catalogue,
+    load_catalogue_destinations,
+    load_help_points,
+    load_topic,
+)
 from bot.content.model import CatalogueTopic, Problem, Topic
 
 CATALOGUE = "topics.yml"
@@ -42,7 +51,7 @@ class EntryChecks:
         """Return what would be wrong in this file, by line; the paths of the problems lie in no folder that stays.
 
         Args:
-            path: an answer, a `topic.yml` or the catalogue, below the content folder.
+            path: an answer, a `topic.yml`, the catalogue or a help point, below the content folder.
             text: empty: the file is taken out.
             loaded: the content as it stands.
             beside: texts of other files, by path, that are saved together with this one.
@@ -53,6 +62,8 @@ class EntryChecks:
         self, path: str, text: str, loaded: LoadedContent, today: date, beside: Mapping[str, str] = _NO_FILES
     ) -> tuple[Topic | None, list[Problem]]:
         """Return the topic as it would be read, None when it could not be, and what would be wrong in this file."""
+        if path.startswith(f"{HELP_POINTS}/"):
+            return None, self._examine_help_point(path, text, loaded)
         with tempfile.TemporaryDirectory(prefix="ruta-check-") as made:
             root = Path(made)
             if path == CATALOGUE:
@@ -84,6 +95,17 @@ class EntryChecks:
                 reason = f"the checks ask for {name}; without it people read the Spanish text"
                 found.append(Problem(topic_folder / name, 0, "answer_missing", reason, is_warning=True))
             return topic, sorted(_without_repeats(found), key=lambda problem: problem.line)
+
+    def _examine_help_point(self, path: str, text: str, loaded: LoadedContent) -> list[Problem]:
+        """Return what would be wrong in a help point's file; a retired one needs only to fit the schema."""
+        with tempfile.TemporaryDirectory(prefix="ruta-check-") as made:
+            root = Path(made)
+            (root / path).parent.mkdir()
+            (root / path).write_text(text, encoding="utf-8")
+            problems: list[Problem] = []
+            points = load_help_points(root, Schema(self._folder / "schema.json"), problems)
+            problems += check_help_points(root, replace(loaded, help_points=points), self._facts(loaded))
+            return sorted(_without_repeats(problems), key=lambda problem: problem.line)
 
     def _read(
         self, topic_folder: Path, entry: CatalogueTopic, loaded: LoadedContent, today: date

@@ -8,6 +8,7 @@ from pathlib import Path
 from bot.content.checks.claims import find_claims
 from bot.content.checks.support import FactBase
 from bot.content.checks.written import WrittenYaml
+from bot.content.help_points import opening_claims
 from bot.content.loader import LoadedContent
 from bot.content.model import Problem
 
@@ -36,3 +37,7 @@ def check_help_points(folder: Path, loaded: LoadedContent, base: FactBase) -> It
                 for claim in unsupported:
                     reason = f"{claim.shown!r} is not in {point['fact']}; correct it or take it out"
                     yield written.problem((key,), "unsupported_number", reason)
+        for claim in find_claims(opening_claims(point.get("opening", {}))):
+            if not base.supporters(claim, [point["fact"]]):
+                reason = f"{claim.shown!r} is not in {point['fact']}; correct it or take it out"
+                yield written.problem(("opening",), "unsupported_number", reason)

@@ -155,10 +155,10 @@ def _has_words(parts: EditorParts, row: Row, query: str) -> bool:
     texts = [row.topic.id.replace("_", " "), row.topic.id, row.title, row.topic.means]
     for answer in topic.answers.values() if topic else ():
         texts += [answer.title, answer.menu_title, answer.lead, *answer.sections.values()]
-    text = _folded(" ".join(texts))
-    return all(word in text for word in _folded(query).split())
+    text = folded(" ".join(texts))
+    return all(word in text for word in folded(query).split())
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
     """Return the text without accents and capitals, as people search."""
     return "".join(letter for letter in unicodedata.normalize("NFD", text.casefold()) if not unicodedata.combining(letter))

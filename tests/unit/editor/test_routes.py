@@ -12,7 +12,15 @@ from tests.support.editor import BrowserWithoutScripts, EditorWorld
 
 OPEN_TO_ALL = {"/healthz", "/static/{name}"}
 ENDS_SESSION = {"/account/sign-out-everywhere", "/logout", "/login"}
-SAMPLES = {"topic_id": "work_visa", "destination": "general", "locale": "en", "token": "none", "staff_id": "none", "step": "none"}
+SAMPLES = {
+    "topic_id": "work_visa",
+    "destination": "general",
+    "locale": "en",
+    "token": "none",
+    "staff_id": "none",
+    "step": "none",
+    "slug": "hias-quito",
+}
 
 
 def address_of(path: str) -> str:
