@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import yaml
 from jsonschema import Draft7Validator, FormatChecker, RefResolver
 from jsonschema.exceptions import ValidationError
 
+from bot.content.dialogues import Dialogue, parse_dialogue
 from bot.content.model import (
     SECTIONS,
     Answer,
@@ -97,6 +98,7 @@ class LoadedContent:
     emergency_numbers: tuple[EmergencyNumber, ...]
     help_points: Mapping[str, Mapping[str, Any]]
     problems: tuple[Problem, ...]
+    dialogues: Mapping[str, Dialogue] = field(default_factory=dict)
 
 
 def load_content(folder: Path) -> LoadedContent:
@@ -120,7 +122,8 @@ def load_content(folder: Path) -> LoadedContent:
             if topic:
                 topics[topic.id] = topic
     help_points = _load_help_points(folder, schema, problems)
-    return LoadedContent(catalogue, topics, facts, _emergency_numbers(facts), help_points, tuple(problems))
+    dialogues = _load_dialogues(folder, schema, problems)
+    return LoadedContent(catalogue, topics, facts, _emergency_numbers(facts), help_points, tuple(problems), dialogues)
 
 
 def load_catalogue_destinations(folder: Path) -> tuple[str, ...]:
@@ -276,6 +279,24 @@ def _load_help_points(folder: Path, schema: Schema, problems: list[Problem]) -> 
         if data is not None:
             points[path.stem] = data
     return points
+
+
+def dialogue_files(folder: Path) -> list[Path]:
+    """Return the files of the guided dialogues; each is named after its topic."""
+    return sorted((folder / "dialogues").glob("*.yml"))
+
+
+def _load_dialogues(folder: Path, schema: Schema, problems: list[Problem]) -> dict[str, Dialogue]:
+    dialogues = {}
+    for path in dialogue_files(folder):
+        data = _read_valid(path, "dialogue", schema, problems)
+        if data is None:
+            continue
+        if data["id"] != path.stem:
+            problems.append(Problem(path, 1, "id_mismatch", f"id is {data['id']}, the file is {path.name}; make them equal"))
+            continue
+        dialogues[path.stem] = parse_dialogue(path, data)
+    return dialogues
 
 
 def _emergency_numbers(facts: Mapping[str, Mapping[str, Any]]) -> tuple[EmergencyNumber, ...]:
