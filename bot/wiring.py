@@ -233,6 +233,7 @@ def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None, *, wa
     Raises:
         SettingsError: there is no model.
     """
+    from bot.conversations.dialogues.desk import DialogueDesk
     from bot.conversations.my_data import MyDataReader
     from bot.conversations.outbox import Outbox
     from bot.conversations.privacy import PrivacyDesk
@@ -253,10 +254,11 @@ def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None, *, wa
     reader = MyDataReader(app.database, retention_limits(app.settings))
     # Not the number alone: in containers that share their host's name every worker may have the same one.
     owner = f"{socket.gethostname()[:20]}-{os.getpid()}-{secrets.token_hex(3)}"
+    dialogues = DialogueDesk.open(app.paths.root, replies)
     return Worker(
         WorkerParts(
             turns=Turns(app.database, app.vault, outbox, owner, utc_now),
-            engine=FreshEngine(find, partial(Engine, replies=replies), model),
+            engine=FreshEngine(find, partial(Engine, replies=replies, dialogues=dialogues), model),
             replies=replies,
             texts=texts,
             urgent=UrgentPhrases(app.paths.intents / "urgent"),

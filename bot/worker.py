@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, Operationa
 from bot import metrics
 from bot.conversations.choices import chosen_payload, tapped_payload
 from bot.conversations.commands import Command, read_command
+from bot.conversations.dialogues.answers import wrong_kind
 from bot.conversations.flood import KEPT, REPEATED, TOLD, is_card_in_sight, is_flood, is_told, urgent_mark
 from bot.conversations.masking import mask
 from bot.conversations.paging import MORE, fit_choices, following_page
@@ -243,6 +244,9 @@ class Worker:
         return match.topic if match else ""
 
     async def _decide(self, turn: Turn) -> TurnResult:
+        not_an_answer = wrong_kind(turn)
+        if not_an_answer is not None:
+            return await self._parts.engine.answer_turn(turn, "", not_an_answer)
         fixed = self._fixed_reply(turn)
         if fixed is not None:
             return self._plain(turn, fixed)

@@ -12,12 +12,17 @@ from typing import Any
 
 from rasa.core.channels.channel import OutputChannel, UserMessage
 from rasa.shared.constants import DEFAULT_NLU_FALLBACK_INTENT_NAME
+from rasa.shared.core.events import ActionExecuted, ActionExecutionRejected, Event, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from bot.content.model import Kind
 from bot.conversations.commands import Command, engine_text
+from bot.conversations.dialogues.desk import DialogueDesk
+from bot.conversations.dialogues.state import read_state
 from bot.conversations.replies import Replies
 from bot.conversations.turns import Trace, Turn, TurnResult
+from bot.engine.action_endpoint import InProcessActions
+from bot.engine.importer import DIALOGUE_FORM
 from bot.engine.nlg import SECTIONS_SLOT, ContentNlg, locale_of_turn, note_section
 from bot.engine.runner import InProcessAgent
 from bot.engine.tracker_store import SessionTrackerStore
@@ -59,14 +64,18 @@ class Engine:
     Args:
         model: the model's file.
         replies: who composes the replies.
+        dialogues: who runs the guided dialogues; by default made from the project's folders.
     """
 
-    def __init__(self, model: Path, replies: Replies) -> None:
+    def __init__(self, model: Path, replies: Replies, dialogues: DialogueDesk | None = None) -> None:
         self._replies = replies
         self._store = SessionTrackerStore()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # The engine's own deprecations; nothing an operator could act on.
-            self._agent = InProcessAgent(generator=ContentNlg(replies=replies), tracker_store=self._store)
+            actions = InProcessActions(dialogues or DialogueDesk.open(Path.cwd(), replies))
+            self._agent = InProcessAgent(
+                generator=ContentNlg(replies=replies), tracker_store=self._store, action_endpoint=actions
+            )
             self._agent.load_model(model)
         if self._agent.processor is None:
             raise EngineError(f"{model}: the model cannot be loaded; run `ruta train`")
@@ -109,6 +118,9 @@ class Engine:
         latest = tracker.latest_message
         parsed: dict[str, Any] = (latest.parse_data if latest else None) or {}
         intent = str((latest.intent.get("name") if latest else "") or "")
+        in_dialogue = _dialogue_trace(tracker, self._replies)
+        if in_dialogue is not None:
+            return in_dialogue
         decision = self._decision(intent, parsed)
         is_topic = decision in ("answer", "urgent", "flow", "person")
         return Trace(
@@ -181,6 +193,23 @@ class FreshEngine:
         else:
             self._model_in_use = model
             logger.info("model_swapped model=%s", model.name)
+
+
+def _dialogue_trace(tracker: DialogueStateTracker, replies: Replies) -> Trace | None:
+    """Return why a guided dialogue took the message; None when it did not: then nobody took what was typed for an answer."""
+    since: list[Event] = []
+    for event in reversed(tracker.events):
+        if isinstance(event, UserUttered):
+            break
+        since.append(event)
+    has_run = any(isinstance(event, ActionExecuted) and event.action_name == DIALOGUE_FORM for event in since)
+    if not has_run or any(isinstance(event, ActionExecutionRejected) for event in since):
+        return None
+    state = read_state(tracker.get_slot("dialogue"))
+    if state is None:
+        return None
+    alarm = replies.catalogue.get(state.note)
+    return Trace("urgent", alarm.id) if alarm and alarm.is_urgent else Trace("flow", state.dialogue)
 
 
 def _user_message(turn: Turn, text: str, parse_data: dict[str, Any] | None, collector: _Collector) -> UserMessage:

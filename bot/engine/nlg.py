@@ -15,7 +15,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import EndpointConfig
 
 from bot.content.library import ContentLibrary
-from bot.conversations.locale import choose_locale
+from bot.conversations.locale import locale_of_message
 from bot.conversations.replies import Replies
 from bot.i18n import LOCALES, SOURCE_LOCALE, Catalogues, language_name
 from bot.messages import OutboundMessage
@@ -130,15 +130,8 @@ def locale_of_turn(tracker: DialogueStateTracker) -> tuple[str, str]:
     latest = tracker.latest_message
     if latest is None:
         return SOURCE_LOCALE, "default"
-    metadata = latest.metadata or {}
-    current, source = metadata.get("locale", SOURCE_LOCALE), metadata.get("locale_source", "default")
-    chosen = _entities(tracker).get("locale", "")
-    if latest.intent.get("name") == "change_language" and chosen in LOCALES:
-        return chosen, "chosen"
-    language = (latest.parse_data or {}).get("language")
-    if not language:
-        return current, source
-    return choose_locale(current, source, language["locale"], language["confidence"], len((latest.text or "").split()))
+    parsed = {**(latest.parse_data or {}), "metadata": latest.metadata, "intent": latest.intent, "entities": latest.entities}
+    return locale_of_message(parsed, latest.text or "")
 
 
 def _entities(tracker: DialogueStateTracker) -> dict[str, str]:
