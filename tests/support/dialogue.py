@@ -79,8 +79,10 @@ class DialogueTester:
 
     async def _hear(self, turn: Turn) -> str:
         result = await self._worker.decide(turn)
-        fitted = [fit_choices(reply, self._worker.parts.limits.get(turn.channel), self._worker.parts.texts, result.locale)
-                  for reply in result.replies]
+        fitted = [
+            fit_choices(reply, self._worker.parts.limits.get(turn.channel), self._worker.parts.texts, result.locale)
+            for reply in result.replies
+        ]
         self.last = result
         shown = next((reply.quick_replies for reply in reversed(fitted) if reply.quick_replies), ())
         choices = tuple(OfferedChoice(number, one.title, one.payload) for number, one in enumerate(shown, 1))

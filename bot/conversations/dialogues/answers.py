@@ -68,6 +68,13 @@ class DialogueWords:
         """Tell whether a text is one of the phrases but for a slip; a "no" more or less is none."""
         return any(is_slip(folded, phrase) and self.negates(folded) == self.negates(phrase) for phrase in phrases)
 
+    def without_fillers(self, folded: str) -> str:
+        """Return a text without the small words in front of what it names: "un primo", "es mi tía"."""
+        said = folded.split()
+        while len(said) > 1 and said[0] in self.phrases["fillers"]:
+            said = said[1:]
+        return " ".join(said)
+
     def negates(self, folded: str) -> bool:
         """Tell whether a text turns something into its opposite."""
         return not self.phrases["negations"].isdisjoint(folded.split())
@@ -100,9 +107,14 @@ def read_yes_no(text: str, words: DialogueWords) -> str:
     return words.means(fold(text), YES, NO)
 
 
-def read_option(text: str, question: Question, words: DialogueWords) -> str:
-    """Return the id of the option that a typed text names, `Move.SEVERAL` for more than one, or nothing when in doubt."""
+def read_option(text: str, question: Question, words: DialogueWords, *, only_whole: bool = False) -> str:
+    """Return the id of the option that a typed text names, `Move.SEVERAL` for more than one, or nothing when in doubt.
+
+    Args:
+        only_whole: the whole text must be the option's title or another word for it.
+    """
     folded = fold(text)
+    bare = words.without_fillers(folded)
     if not folded:
         return ""
     if _NUMBERS.match(folded):
@@ -111,8 +123,9 @@ def read_option(text: str, question: Question, words: DialogueWords) -> str:
     for found in (
         {name for name, said in phrases.items() if folded in said},
         {Move.SEVERAL.value} if folded in words.phrases["several"] else set(),
-        {name for name, said in phrases.items() if words.is_slip_of(folded, said)},
-        _contained(folded, phrases, words),
+        {name for name, said in phrases.items() if bare in said},
+        {name for name, said in phrases.items() if words.is_slip_of(folded, said) or words.is_slip_of(bare, said)},
+        set() if only_whole else _contained(folded, phrases, words),
     ):
         if found:
             return found.pop() if len(found) == 1 else Move.SEVERAL.value

@@ -61,12 +61,12 @@ def answer_value(question: Question, option_id: str) -> str:
 
 def understand(state: State, dialogue: Dialogue, heard: Heard, words: DialogueWords, urgent: Collection[str]) -> str:
     """Return the answer or move that a message is; empty: it is about something else, and another rule answers it."""
-    if heard.intent in urgent:
-        return ""
     if heard.answer:
         return heard.answer if heard.intent == state.dialogue else ""
-    if not heard.text:
+    if not heard.text:  # A tap on something else, or a reviewed urgent phrase.
         return ""
+    if heard.intent in urgent:  # By the classifier: "mi primo" alone makes it think of missing persons.
+        return _whole_answer(state, dialogue, heard, words)
     move = read_move(heard.text, words)
     if move:
         return move.value
@@ -80,6 +80,12 @@ def understand(state: State, dialogue: Dialogue, heard: Heard, words: DialogueWo
     if question and option:
         return option if option == Move.SEVERAL.value else answer_value(question, option)
     return Move.UNCLEAR.value if heard.intent in _NO_TOPIC else ""
+
+
+def _whole_answer(state: State, dialogue: Dialogue, heard: Heard, words: DialogueWords) -> str:
+    question = current_question(fitting(state, dialogue), dialogue) if state.phase is Phase.ASK else None
+    option = read_option(heard.text, question, words, only_whole=True) if question else ""
+    return answer_value(question, option) if question and option and option != Move.SEVERAL.value else ""
 
 
 def advance(state: State, dialogue: Dialogue, value: str) -> State:
