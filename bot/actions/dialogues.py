@@ -125,8 +125,9 @@ class FinishDialogue(DialogueAction):
         if alarm:
             dispatcher.utter_message(response=f"utter_{alarm}")
         else:
+            plan = {"dialogue": state.dialogue, "topics": self._desk.plan(state)}
             for message in self._desk.end(state, _locale(tracker)):
-                _utter(dispatcher, message)
+                _utter(dispatcher, message, {"plan": plan} if plan["topics"] else {})
         kept = state if state.phase is Phase.LEFT else State(state.dialogue, phase=Phase.DONE, note=alarm)
         return [_keep(kept), SlotSet(ANSWER_SLOT, None)]
 
@@ -198,7 +199,7 @@ def _locale(tracker: Tracker) -> str:
     return locale_of_message(latest, str(latest.get("text") or ""))[0]
 
 
-def _utter(dispatcher: CollectingDispatcher, message: OutboundMessage) -> None:
+def _utter(dispatcher: CollectingDispatcher, message: OutboundMessage, extra: dict[str, Any] | None = None) -> None:
     buttons = [{"title": reply.title, "payload": reply.payload} for reply in message.quick_replies]
     if message.text:
-        dispatcher.utter_message(text=message.text, buttons=buttons)
+        dispatcher.utter_message(text=message.text, buttons=buttons, json_message=extra)

@@ -19,6 +19,7 @@ from bot.content.model import Kind
 from bot.conversations.commands import Command, engine_text
 from bot.conversations.dialogues.desk import DialogueDesk
 from bot.conversations.dialogues.state import read_state
+from bot.conversations.effects import Effect, EffectKind
 from bot.conversations.replies import Replies
 from bot.conversations.turns import Trace, Turn, TurnResult
 from bot.engine.action_endpoint import InProcessActions
@@ -41,6 +42,7 @@ class _Collector(OutputChannel):
     def __init__(self) -> None:
         self.replies: list[OutboundMessage] = []
         self.section = ""
+        self.plan: dict[str, Any] = {}
 
     @classmethod
     def name(cls) -> str:
@@ -51,7 +53,9 @@ class _Collector(OutputChannel):
         """Keep a response as a value."""
         buttons = tuple(QuickReply(row["title"], row["payload"]) for row in message.get("buttons") or [])
         self.replies.append(OutboundMessage(message.get("text") or "", buttons))
-        self.section = (message.get("custom") or {}).get("section", "")
+        custom = message.get("custom") or {}
+        self.section = custom.get("section", "")
+        self.plan = custom.get("plan") or self.plan
 
     async def send_text_message(self, recipient_id: str, text: str, **kwargs: Any) -> None:
         """Keep a plain text, which some of the engine's own actions send."""
@@ -101,7 +105,11 @@ class Engine:
         if not collector.replies:
             raise EngineError("the engine gave no reply")
         locale, source = locale_of_turn(self._store.last)
-        return TurnResult(tuple(collector.replies), text, locale, source, state, trace=self._trace(self._store.last))
+        plan = collector.plan
+        effect = Effect(EffectKind.SAVE_PLAN, dialogue=plan["dialogue"], topics=tuple(plan["topics"])) if plan else None
+        return TurnResult(
+            tuple(collector.replies), text, locale, source, state, trace=self._trace(self._store.last), effect=effect
+        )
 
     async def _parse_data(self, command: Command, text: str) -> dict[str, Any]:
         """Return what the classifier would: the command's intent, with language and country of the words it was seen in."""

@@ -67,7 +67,9 @@ class ContentNlg(NaturalLanguageGenerator):
             return self._change_language(entities, locale)
         if topic == "talk_to_person":
             return self._replies.people(locale)
-        return self._replies.sentence(f"reply.{topic}", locale)
+        # A model from before a topic became a guided dialogue still asks for its sentence.
+        key = f"reply.{topic}"
+        return self._replies.sentence(key if self._replies.texts.has(key) else "reply.no_answer_yet", locale)
 
     def _follow_up(
         self, topic: str, tracker: DialogueStateTracker, entities: dict[str, str], destination: str, locale: str

@@ -64,7 +64,9 @@ def _check_questions(dialogue: Dialogue, written: WrittenYaml, limits: Sequence[
                     reason = f"{locale}: {long[0]!r} is longer than the {most} characters that {name} shows; shorten it"
                     yield written.problem(("questions", number, "options"), "title_too_long", reason)
             if len({title.casefold() for title in titles}) < len(titles):
-                yield written.problem(("questions", number, "options"), "title_twice", f"{locale}: two options have the same title")
+                yield written.problem(
+                    ("questions", number, "options"), "title_twice", f"{locale}: two options have the same title"
+                )
 
 
 def _title_limit(channel: ChannelLimits, choices: int) -> int:
@@ -80,7 +82,9 @@ def _check_references(dialogue: Dialogue, loaded: LoadedContent, base: FactBase,
         for option in question.options:
             for name in option.signs:
                 if name not in dialogue.signs:
-                    yield written.problem(("questions", number), "sign_unknown", f"{option.id}: there is no sign {name} below `signs`")
+                    yield written.problem(
+                        ("questions", number), "sign_unknown", f"{option.id}: there is no sign {name} below `signs`"
+                    )
     for number, alarm in enumerate(dialogue.alarms):
         if alarm.topic not in loaded.topics or not loaded.topics[alarm.topic].is_urgent:
             reason = f"{alarm.topic} is no urgent topic with an answer"

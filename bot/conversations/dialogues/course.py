@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from bot.content.dialogues import NO, UNSAID, YES, Alarm, Dialogue, Level, Option, Question, holds
+from bot.content.dialogues import NO, UNSAID, YES, Alarm, Dialogue, Level, Option, Question, Step, holds
 from bot.conversations.dialogues.answers import DialogueWords, Move, read_move, read_option, read_yes_no
 from bot.conversations.dialogues.state import Phase, State, asked, current_question, fitting
 
 MISSES_BEFORE_WAYS_OUT = 2
 """A question is asked again once in other words; the next miss gets the ways out."""
+MOST_STEPS = 8
+"""With "my plan" and the menu they make the ten rows of a list on WhatsApp."""
 ENDINGS = frozenset({"menu", "goodbye"})
 """Intents that leave the dialogue without a question."""
 CHANGED, FIRST = "changed", "first"
@@ -145,6 +147,11 @@ def judge(state: State, dialogue: Dialogue) -> Outcome:
     reasons = sorted((option for option in options if option.reason and option.weight > 0), key=lambda one: -one.weight)
     signs = tuple(name for name in dialogue.signs if any(name in option.signs for option in options))
     return Outcome(level, tuple(reasons), signs)
+
+
+def plan_steps(state: State, dialogue: Dialogue) -> list[Step]:
+    """Return the steps of a plan that apply, in their order."""
+    return [step for step in dialogue.steps if holds(step.when, state.answers)][:MOST_STEPS]
 
 
 def fits(level: Level, score: int, unsaid: int) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from bot.content.dialogues import Dialogue
 from bot.content.library import ContentLibrary
 from bot.conversations.dialogues.answers import DialogueWords, Move
-from bot.conversations.dialogues.course import ENDINGS, OVER, Heard, advance, is_over, raised_alarm, understand
+from bot.conversations.dialogues.course import ENDINGS, OVER, Heard, advance, is_over, plan_steps, raised_alarm, understand
 from bot.conversations.dialogues.replies import DialogueReplies
 from bot.conversations.dialogues.state import Phase, State, fitting
 from bot.conversations.replies import Replies
@@ -80,6 +80,13 @@ class DialogueDesk:
         """Tell whether nothing is left to ask."""
         dialogue = self.dialogue(state.dialogue)
         return dialogue is None or is_over(fitting(state, dialogue), dialogue)
+
+    def plan(self, state: State) -> list[str]:
+        """Return the topics of the plan that the answers lead to; none for a check, or when it was left."""
+        dialogue = self.dialogue(state.dialogue)
+        if dialogue is None or state.phase is not Phase.ASK:
+            return []
+        return [step.topic for step in plan_steps(fitting(state, dialogue), dialogue)]
 
     def alarm(self, state: State) -> str:
         """Return the urgent topic that the answers lead to at once, or nothing."""

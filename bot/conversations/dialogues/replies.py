@@ -5,13 +5,15 @@ Questions, options and outcomes come from `content/dialogues/`, the sentences ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
-from bot.content.dialogues import UNSAID, Dialogue, Question, holds, said
+from bot.content.dialogues import UNSAID, Dialogue, Question, Step, holds, said
+from bot.conversations.choices import fold
 from bot.conversations.commands import payload
 from bot.conversations.dialogues.answers import ANSWER, Move
-from bot.conversations.dialogues.course import CHANGED, FIRST, OVER, answer_value, judge
+from bot.conversations.dialogues.course import CHANGED, FIRST, OVER, answer_value, judge, plan_steps
 from bot.conversations.dialogues.state import Phase, State, asked, current_question
 from bot.conversations.replies import Replies, point_lines
 from bot.i18n import N_, format_day
@@ -62,7 +64,7 @@ class DialogueReplies:
     def end(self, state: State, dialogue: Dialogue, locale: str) -> list[OutboundMessage]:
         """Return the outcome, or a word of parting when it was left; nothing when it was left in silence."""
         if state.phase is not Phase.LEFT:
-            return self._outcome(state, dialogue, locale)
+            return [self._plan(state, dialogue, locale)] if dialogue.is_plan else self._outcome(state, dialogue, locale)
         if state.note == Move.SILENT.value:
             return []
         if state.note == OVER:
@@ -133,6 +135,39 @@ class DialogueReplies:
         leads = [one.topic for one in dialogue.leads_to if holds(one.when, state.answers)]
         choices = [QuickReply(self._replies.title(topic, locale), payload(topic)) for topic in leads if self._is_known(topic)]
         return OutboundMessage(_join([advice, *where]), (*choices, *reversed(self._standard(locale))))
+
+    def _plan(self, state: State, dialogue: Dialogue, locale: str) -> OutboundMessage:
+        """Return the steps in one message: what, why, what to bring and where; then their answers as choices."""
+        steps = [step for step in plan_steps(state, dialogue) if self._is_known(step.topic)]
+        lines = [f"{number}. {self._step(step, state, dialogue, locale)}" for number, step in enumerate(steps, 1)]
+        found = [self._replies.library.find(step.topic, "", locale) for step in steps]
+        days = [one.provenance.reviewed_on for one in found if one]
+        checked = format_day(min(days, default=dialogue.reviewed_on), locale)
+        head, foot = self._texts.text(locale, "plan.title"), self._texts.text(locale, "plan.checked", checked=checked)
+        choices = [QuickReply(self._replies.title(step.topic, locale), payload(step.topic)) for step in steps]
+        mine = QuickReply(self._texts.text(locale, "choices.my_plan"), payload("my_plan"))
+        return OutboundMessage("\n".join([f"**{head}**", *lines, "", foot]), (*choices, mine, self._standard(locale)[0]))
+
+    def _step(self, step: Step, state: State, dialogue: Dialogue, locale: str) -> str:
+        title = said(step.title, locale) or self._replies.title(step.topic, locale)
+        parts = [f"**{title}**: {said(step.why, locale)}"]
+        if step.bring:
+            parts.append(self._texts.text(locale, "plan.bring", what=said(step.bring, locale)))
+        point = self._nearest(step, state, dialogue)
+        if point:
+            place = ", ".join(str(point[key]) for key in ("name", "address", "phone") if point.get(key))
+            parts.append(place if point["confidence"] != "low" else self._texts.text(locale, "plan.unsure", place=place))
+        return " ".join(parts)
+
+    def _nearest(self, step: Step, state: State, dialogue: Dialogue) -> Mapping[str, Any] | None:
+        """Return the help point in the person's city, else one without a city: a line or a page for all."""
+        known = self._replies.library.loaded.help_points
+        points = [known[slug] for slug in step.help_points if slug in known]
+        question = dialogue.question(dialogue.city)
+        option = question.option(state.answers.get(dialogue.city, "")) if question else None
+        city = fold(said(option.title, "es")) if option else ""
+        here = [point for point in points if city and fold(str(point.get("city", ""))) == city]
+        return next(iter([*here, *(point for point in points if not point.get("city"))]), None)
 
     def _is_known(self, topic: str) -> bool:
         return topic in self._replies.catalogue
