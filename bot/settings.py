@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     retention_receipt_days: int = Field(
         730, ge=1, le=3650, description="Days for which an erasure can be confirmed by its code; the receipt names nobody."
     )
+    retention_plan_days: int = Field(
+        30, ge=1, le=90, description="Days for which the plan of a return is kept, as topics with ticks, without a word."
+    )
     editor_port: int = Field(8081, ge=1, le=65535, description="The port on which the editor listens.")
     editor_url: str = Field(
         "",

@@ -192,6 +192,7 @@ def retention_limits(settings: Settings) -> RetentionLimits:
         question_days=settings.retention_question_days,
         contact_days=settings.retention_contact_days,
         receipt_days=settings.retention_receipt_days,
+        plan_days=settings.retention_plan_days,
     )
 
 
@@ -248,8 +249,12 @@ def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None, *, wa
     Raises:
         SettingsError: there is no model.
     """
+    from bot.conversations.dialogues.answers import DialogueWords
+    from bot.conversations.dialogues.desk import DialogueDesk
+    from bot.conversations.dialogues.plan_desk import PlanDesk
     from bot.conversations.my_data import MyDataReader
     from bot.conversations.outbox import Outbox
+    from bot.conversations.plans import PlanReader
     from bot.conversations.privacy import PrivacyDesk
     from bot.conversations.turns import Turns
     from bot.conversations.urgent import UrgentPhrases
@@ -268,14 +273,18 @@ def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None, *, wa
     reader = MyDataReader(app.database, retention_limits(app.settings))
     # Not the number alone: in containers that share their host's name every worker may have the same one.
     owner = f"{socket.gethostname()[:20]}-{os.getpid()}-{secrets.token_hex(3)}"
+    dialogues = DialogueDesk.open(app.paths.root, replies)
+    words = DialogueWords.read(app.paths.intents / "vocabulary" / "dialogue-words.yml")
+    plans = PlanDesk(words, PlanReader(app.database, app.settings.retention_plan_days), replies)
     return Worker(
         WorkerParts(
             turns=Turns(app.database, app.vault, outbox, owner, utc_now),
-            engine=FreshEngine(find, partial(Engine, replies=replies), model),
+            engine=FreshEngine(find, partial(Engine, replies=replies, dialogues=dialogues), model),
             replies=replies,
             texts=texts,
             urgent=UrgentPhrases(app.paths.intents / "urgent"),
             privacy=PrivacyDesk.open(app.paths.intents, reader, app.vault, texts, replies),
+            plans=plans,
             limits=limits or channel_limits(app.settings),
             ordinals=app.paths.intents / "vocabulary" / "ordinals.yml",
             notices=Notices(app.database, INBOUND),

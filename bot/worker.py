@@ -24,6 +24,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, Operationa
 from bot import metrics
 from bot.conversations.choices import chosen_payload, tapped_payload
 from bot.conversations.commands import Command, read_command
+from bot.conversations.dialogues.answers import wrong_kind
+from bot.conversations.dialogues.plan_desk import PlanDesk
 from bot.conversations.flood import KEPT, REPEATED, TOLD, is_card_in_sight, is_flood, is_told, urgent_mark
 from bot.conversations.masking import mask
 from bot.conversations.paging import MORE, fit_choices, following_page
@@ -71,6 +73,7 @@ class WorkerParts:
         engine_seconds: how long the engine may take for one message.
         notices: what wakes an idle worker; without it the worker looks often.
         stop_seconds: how long it may still take when the worker is told to stop.
+        plans: shows and ticks the plans of a return; without it nobody has one.
     """
 
     turns: Turns
@@ -84,6 +87,7 @@ class WorkerParts:
     engine_seconds: float = ENGINE_SECONDS
     notices: Notices | None = None
     stop_seconds: float = STOP_SECONDS
+    plans: PlanDesk | None = None
 
 
 class Worker:
@@ -266,6 +270,9 @@ class Worker:
         return match.topic if match else ""
 
     async def _decide(self, turn: Turn) -> TurnResult:
+        not_an_answer = wrong_kind(turn)
+        if not_an_answer is not None:
+            return await self._parts.engine.answer_turn(turn, "", not_an_answer)
         fixed = self._fixed_reply(turn)
         if fixed is not None:
             return self._plain(turn, fixed)
@@ -278,7 +285,7 @@ class Worker:
             return private
         if urgent is not None:
             return await self._parts.engine.answer_turn(turn, text, Command(urgent.topic, is_from_words=True))
-        private = self._parts.privacy.tap(turn, chosen, text)
+        private = self._parts.privacy.tap(turn, chosen, text) or self._plan(turn, text, chosen)
         if private is not None:
             return private
         if chosen.startswith(MORE):
@@ -291,6 +298,9 @@ class Worker:
             result = self._with_question(result)
         notice = self._shortened_notice(turn)
         return replace(result, replies=[*notice, *result.replies]) if notice else result
+
+    def _plan(self, turn: Turn, masked: str, chosen: str) -> TurnResult | None:
+        return self._parts.plans.hear(turn, masked, chosen) if self._parts.plans else None
 
     def _fixed_reply(self, turn: Turn) -> OutboundMessage | None:
         """Return the reply to what is no question, or None."""

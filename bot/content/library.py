@@ -127,12 +127,14 @@ def _keep_last_good(old: LoadedContent, new: LoadedContent) -> LoadedContent:
     retired = {topic.id: topic for topic in old.retired.values() if topic.path in broken}
     broken_points = {path.stem for path in broken if path.parent.name == "help-points"}
     points = {slug: point for slug, point in old.help_points.items() if slug in broken_points}
+    dialogues = {one.id: one for one in old.dialogues.values() if one.path in broken}
     has_broken_facts = any(path.parent.name == "facts" for path in broken)
     return replace(
         new,
         topics=topics,
         retired={**retired, **new.retired},
         help_points={**points, **new.help_points},
+        dialogues={**dialogues, **new.dialogues},
         facts={**old.facts, **new.facts} if has_broken_facts else new.facts,
         emergency_numbers=old.emergency_numbers if has_broken_facts else new.emergency_numbers,
     )

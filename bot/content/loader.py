@@ -19,6 +19,7 @@ import yaml
 from jsonschema import Draft7Validator, FormatChecker, RefResolver
 from jsonschema.exceptions import ValidationError
 
+from bot.content.dialogues import Dialogue, parse_dialogue
 from bot.content.model import (
     SECTIONS,
     Answer,
@@ -102,6 +103,7 @@ class LoadedContent:
     help_points: Mapping[str, Mapping[str, Any]]
     problems: tuple[Problem, ...]
     retired: Mapping[str, Topic] = field(default_factory=dict)
+    dialogues: Mapping[str, Dialogue] = field(default_factory=dict)
 
 
 def load_content(folder: Path) -> LoadedContent:
@@ -125,7 +127,9 @@ def load_content(folder: Path) -> LoadedContent:
             if topic:
                 (retired if topic.is_retired else topics)[topic.id] = topic
     help_points = load_help_points(folder, schema, problems)
-    return LoadedContent(catalogue, topics, facts, _emergency_numbers(facts), help_points, tuple(problems), retired)
+    dialogues = _load_dialogues(folder, schema, problems)
+    numbers = _emergency_numbers(facts)
+    return LoadedContent(catalogue, topics, facts, numbers, help_points, tuple(problems), retired, dialogues)
 
 
 def load_catalogue_destinations(folder: Path) -> tuple[str, ...]:
@@ -287,6 +291,24 @@ def load_help_points(folder: Path, schema: Schema, problems: list[Problem]) -> d
         if data is not None and "retired_on" not in data:
             points[path.stem] = data
     return points
+
+
+def dialogue_files(folder: Path) -> list[Path]:
+    """Return the files of the guided dialogues; each is named after its topic."""
+    return sorted((folder / "dialogues").glob("*.yml"))
+
+
+def _load_dialogues(folder: Path, schema: Schema, problems: list[Problem]) -> dict[str, Dialogue]:
+    dialogues = {}
+    for path in dialogue_files(folder):
+        data = _read_valid(path, "dialogue", schema, problems)
+        if data is None:
+            continue
+        if data["id"] != path.stem:
+            problems.append(Problem(path, 1, "id_mismatch", f"id is {data['id']}, the file is {path.name}; make them equal"))
+            continue
+        dialogues[path.stem] = parse_dialogue(path, data)
+    return dialogues
 
 
 def _emergency_numbers(facts: Mapping[str, Mapping[str, Any]]) -> tuple[EmergencyNumber, ...]:

@@ -1,4 +1,4 @@
-"""What a turn changes beside its replies, stored in its own transaction: stop, begin again, erase, void old buttons."""
+"""What a turn changes beside its replies, stored in its own transaction: stop, begin again, erase, void old buttons, plans."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from bot.conversations.commands import payload
 from bot.conversations.opt_out import resume_contact, stop_contact
+from bot.conversations.plans import delete_plan, save_plan, tick_item
 from bot.storage.models import QuickReplyToken
 
 ERASE_YES = payload("erase_confirmed")
@@ -25,6 +26,9 @@ class EffectKind(str, Enum):
     RESUME = "resume"
     ERASE = "erase"
     VOID_ERASURE = "void_erasure"
+    SAVE_PLAN = "save_plan"
+    TICK_PLAN = "tick_plan"
+    DELETE_PLAN = "delete_plan"
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,14 @@ class Effect:
 
     Attributes:
         receipt_hash: what is kept of the receipt's code, for `ERASE`.
+        dialogue: which dialogue made a plan, for `SAVE_PLAN`.
+        topics: the steps of a plan, or the one to be ticked.
     """
 
     kind: EffectKind
     receipt_hash: str = ""
+    dialogue: str = ""
+    topics: tuple[str, ...] = ()
 
 
 def apply_effect(session: Session, effect: Effect, contact_id: str, conversation_id: str, now: datetime) -> None:
@@ -45,6 +53,12 @@ def apply_effect(session: Session, effect: Effect, contact_id: str, conversation
         stop_contact(session, contact_id, now)
     elif effect.kind is EffectKind.RESUME:
         resume_contact(session, contact_id)
+    elif effect.kind is EffectKind.SAVE_PLAN:
+        save_plan(session, contact_id, effect.dialogue, effect.topics, now)
+    elif effect.kind is EffectKind.TICK_PLAN:
+        tick_item(session, contact_id, effect.topics[0])
+    elif effect.kind is EffectKind.DELETE_PLAN:
+        delete_plan(session, contact_id)
     elif effect.kind is EffectKind.VOID_ERASURE:
         buttons = (QuickReplyToken.conversation_id == conversation_id, QuickReplyToken.payload.in_((ERASE_YES, ERASE_NO)))
         session.connection().execute(delete(QuickReplyToken).where(*buttons))

@@ -5,6 +5,11 @@ What is known ranks by its source: `chosen` by command, `detected` in messages, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from bot.i18n import LOCALES, SOURCE_LOCALE
+
 CLEAR = 0.9
 """Probability from which a detected language counts as clear: 99.8 % of such messages were right on held-out data."""
 LIKELY = 0.8
@@ -28,6 +33,24 @@ def choose_locale(current: str, source: str, detected: str, confidence: float, w
     if not _is_evidence(source if detected != current else "detected", confidence, words):
         return current, source
     return detected, "detected"
+
+
+def locale_of_message(parsed: Mapping[str, Any], text: str) -> tuple[str, str]:
+    """Return the locale in which a message is answered, and its source.
+
+    Args:
+        parsed: what the engine read in it, with the contact's locale so far as `metadata`.
+        text: what was typed.
+    """
+    metadata = parsed.get("metadata") or {}
+    current, source = metadata.get("locale", SOURCE_LOCALE), metadata.get("locale_source", "default")
+    chosen = next((str(row["value"]) for row in parsed.get("entities") or [] if row["entity"] == "locale"), "")
+    if (parsed.get("intent") or {}).get("name") == "change_language" and chosen in LOCALES:
+        return chosen, "chosen"
+    language = parsed.get("language")
+    if not language:
+        return current, source
+    return choose_locale(current, source, language["locale"], language["confidence"], len(text.split()))
 
 
 def _is_evidence(source: str, confidence: float, words: int) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy import Row, func, select
 
 from bot.conversations.consent import GivenConsent, list_consents
 from bot.conversations.retention import EMPTY_BODY, RetentionLimits
-from bot.storage.models import Contact, Conversation, Inbound, Outbound, UnansweredQuestion
+from bot.storage.models import Contact, Conversation, Inbound, Outbound, PlanItem, UnansweredQuestion
 from bot.storage.session import Database
 
 
@@ -39,6 +39,7 @@ class MyData:
         messages: their texts, masked.
         replies: our replies.
         questions: questions that got no certain answer.
+        plan: the steps of their plan.
         opted_out_at: when they asked us to stop; None when they did not, or took it back.
     """
 
@@ -50,6 +51,7 @@ class MyData:
     questions: Span
     consents: tuple[GivenConsent, ...]
     opted_out_at: datetime | None
+    plan: Span = Span()
 
 
 class MyDataReader:
@@ -70,12 +72,17 @@ class MyDataReader:
             replies = (Outbound.conversation_id == of_contact, Outbound.body != EMPTY_BODY)
             asked = (UnansweredQuestion.contact_id == contact_id,)
             received, sent, at = Inbound.received_at, Outbound.created_at, UnansweredQuestion.asked_at
+            planned = (PlanItem.contact_id == contact_id,)
             spans = [
                 (select(func.count(), func.min(received), func.max(received)).where(*texts), self.limits.text_days),
                 (select(func.count(), func.min(sent), func.max(sent)).where(*replies), self.limits.text_days),
                 (select(func.count(), func.min(at), func.max(at)).where(*asked), self.limits.question_days),
+                (
+                    select(func.count(), func.min(PlanItem.made_at), func.max(PlanItem.made_at)).where(*planned),
+                    self.limits.plan_days,
+                ),
             ]
-            messages, answers, questions = (_span(session.execute(query).one(), days) for query, days in spans)
+            messages, answers, questions, plan = (_span(session.execute(query).one(), days) for query, days in spans)
             return MyData(
                 since=contact.created_at,
                 until=contact.last_inbound_at + timedelta(days=self.limits.contact_days),
@@ -85,6 +92,7 @@ class MyDataReader:
                 questions=questions,
                 consents=tuple(list_consents(session, contact_id)),
                 opted_out_at=contact.opted_out_at,
+                plan=plan,
             )
 
 

@@ -188,6 +188,8 @@ class PrivacyDesk:
             lines.append(
                 say(N_("privacy.data_questions"), count=found.questions.count, until=_day(found.questions.until, locale))
             )
+        if found.plan.count:
+            lines.append(say(N_("privacy.data_plan"), count=found.plan.count, until=_day(found.plan.until, locale)))
         lines.append(say(N_("privacy.data_records"), days=limits.record_days))
         lines += [self._consent_line(one.purpose, one.given_at, one.withdrawn_at, locale) for one in found.consents]
         if not found.consents:

@@ -49,6 +49,11 @@ class Replies:
         return self._library
 
     @property
+    def texts(self) -> Catalogues:
+        """The catalogues of system sentences."""
+        return self._texts
+
+    @property
     def catalogue(self) -> dict[str, CatalogueTopic]:
         """All topics by id."""
         return dict(self._library.loaded.catalogue)
@@ -142,7 +147,7 @@ class Replies:
         """Tell where a person answers: real offices and lines, with their source's date."""
         slugs = yaml.safe_load(self._people.read_text(encoding="utf-8"))["help_points"]
         points = [self._library.loaded.help_points[slug] for slug in slugs if slug in self._library.loaded.help_points]
-        lines = [self._texts.text(locale, "reply.talk_to_person"), *(_point_lines(point, locale) for point in points)]
+        lines = [self._texts.text(locale, "reply.talk_to_person"), *(point_lines(point, locale) for point in points)]
         lines.append(self._texts.text(locale, "reply.check_first"))
         return self._message(lines, [self._menu_choice(locale)])
 
@@ -243,7 +248,8 @@ def _source_name(source: Source, locale: str) -> str:
     return f"{source.publisher} ({source.date})" if source.date else source.publisher
 
 
-def _point_lines(point: object, locale: str) -> str:
+def point_lines(point: object, locale: str) -> str:
+    """Return name, number, place, hours and note of a help point, one below the other."""
     if not isinstance(point, dict):
         return ""
     lines = [f"**{point.get('names', {}).get(locale) or point['name']}**"]

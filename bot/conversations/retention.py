@@ -24,6 +24,7 @@ from bot.storage.models import (
     ErasureReceipt,
     Inbound,
     Outbound,
+    PlanItem,
     QuickReplyToken,
     UnansweredQuestion,
 )
@@ -52,6 +53,7 @@ class RetentionLimits:
     question_days: int = 180
     contact_days: int = 365
     receipt_days: int = 730
+    plan_days: int = 30
 
 
 @dataclass(frozen=True)
@@ -195,6 +197,14 @@ def _kinds(limits: RetentionLimits) -> list[_Kind]:
             UnansweredQuestion.id.is_not(None),
             limits.question_days,
             lambda keys: [delete(UnansweredQuestion).where(UnansweredQuestion.id.in_(keys))],
+        ),
+        kind(
+            "plans",
+            PlanItem.id,
+            PlanItem.made_at,
+            PlanItem.id.is_not(None),
+            limits.plan_days,
+            lambda keys: [delete(PlanItem).where(PlanItem.id.in_(keys))],
         ),
         kind(
             "erasure_confirmations",

@@ -12,12 +12,18 @@ from typing import Any
 
 from rasa.core.channels.channel import OutputChannel, UserMessage
 from rasa.shared.constants import DEFAULT_NLU_FALLBACK_INTENT_NAME
+from rasa.shared.core.events import ActionExecuted, ActionExecutionRejected, Event, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from bot.content.model import Kind
 from bot.conversations.commands import Command, engine_text
+from bot.conversations.dialogues.desk import DialogueDesk
+from bot.conversations.dialogues.state import read_state
+from bot.conversations.effects import Effect, EffectKind
 from bot.conversations.replies import Replies
 from bot.conversations.turns import Trace, Turn, TurnResult
+from bot.engine.action_endpoint import InProcessActions
+from bot.engine.importer import DIALOGUE_FORM
 from bot.engine.nlg import SECTIONS_SLOT, ContentNlg, locale_of_turn, note_section
 from bot.engine.runner import InProcessAgent
 from bot.engine.tracker_store import SessionTrackerStore
@@ -36,6 +42,7 @@ class _Collector(OutputChannel):
     def __init__(self) -> None:
         self.replies: list[OutboundMessage] = []
         self.section = ""
+        self.plan: dict[str, Any] = {}
 
     @classmethod
     def name(cls) -> str:
@@ -46,7 +53,9 @@ class _Collector(OutputChannel):
         """Keep a response as a value."""
         buttons = tuple(QuickReply(row["title"], row["payload"]) for row in message.get("buttons") or [])
         self.replies.append(OutboundMessage(message.get("text") or "", buttons))
-        self.section = (message.get("custom") or {}).get("section", "")
+        custom = message.get("custom") or {}
+        self.section = custom.get("section", "")
+        self.plan = custom.get("plan") or self.plan
 
     async def send_text_message(self, recipient_id: str, text: str, **kwargs: Any) -> None:
         """Keep a plain text, which some of the engine's own actions send."""
@@ -59,14 +68,18 @@ class Engine:
     Args:
         model: the model's file.
         replies: who composes the replies.
+        dialogues: who runs the guided dialogues; by default made from the project's folders.
     """
 
-    def __init__(self, model: Path, replies: Replies) -> None:
+    def __init__(self, model: Path, replies: Replies, dialogues: DialogueDesk | None = None) -> None:
         self._replies = replies
         self._store = SessionTrackerStore()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # The engine's own deprecations; nothing an operator could act on.
-            self._agent = InProcessAgent(generator=ContentNlg(replies=replies), tracker_store=self._store)
+            actions = InProcessActions(dialogues or DialogueDesk.open(Path.cwd(), replies))
+            self._agent = InProcessAgent(
+                generator=ContentNlg(replies=replies), tracker_store=self._store, action_endpoint=actions
+            )
             self._agent.load_model(model)
         if self._agent.processor is None:
             raise EngineError(f"{model}: the model cannot be loaded; run `ruta train`")
@@ -92,7 +105,11 @@ class Engine:
         if not collector.replies:
             raise EngineError("the engine gave no reply")
         locale, source = locale_of_turn(self._store.last)
-        return TurnResult(tuple(collector.replies), text, locale, source, state, trace=self._trace(self._store.last))
+        plan = collector.plan
+        effect = Effect(EffectKind.SAVE_PLAN, dialogue=plan["dialogue"], topics=tuple(plan["topics"])) if plan else None
+        return TurnResult(
+            tuple(collector.replies), text, locale, source, state, trace=self._trace(self._store.last), effect=effect
+        )
 
     async def _parse_data(self, command: Command, text: str) -> dict[str, Any]:
         """Return what the classifier would: the command's intent, with language and country of the words it was seen in."""
@@ -109,6 +126,9 @@ class Engine:
         latest = tracker.latest_message
         parsed: dict[str, Any] = (latest.parse_data if latest else None) or {}
         intent = str((latest.intent.get("name") if latest else "") or "")
+        in_dialogue = _dialogue_trace(tracker, self._replies)
+        if in_dialogue is not None:
+            return in_dialogue
         decision = self._decision(intent, parsed)
         is_topic = decision in ("answer", "urgent", "flow", "person")
         return Trace(
@@ -181,6 +201,23 @@ class FreshEngine:
         else:
             self._model_in_use = model
             logger.info("model_swapped model=%s", model.name)
+
+
+def _dialogue_trace(tracker: DialogueStateTracker, replies: Replies) -> Trace | None:
+    """Return why a guided dialogue took the message; None when it did not: then nobody took what was typed for an answer."""
+    since: list[Event] = []
+    for event in reversed(tracker.events):
+        if isinstance(event, UserUttered):
+            break
+        since.append(event)
+    has_run = any(isinstance(event, ActionExecuted) and event.action_name == DIALOGUE_FORM for event in since)
+    if not has_run or any(isinstance(event, ActionExecutionRejected) for event in since):
+        return None
+    state = read_state(tracker.get_slot("dialogue"))
+    if state is None:
+        return None
+    alarm = replies.catalogue.get(state.note)
+    return Trace("urgent", alarm.id) if alarm and alarm.is_urgent else Trace("flow", state.dialogue)
 
 
 def _user_message(turn: Turn, text: str, parse_data: dict[str, Any] | None, collector: _Collector) -> UserMessage:

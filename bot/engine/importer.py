@@ -2,7 +2,7 @@
 
 Intents, one response key and one rule for each topic come from the catalogue `content/topics.yml`; examples from
 `intents/nlu/<locale>/`; slots, further responses and hand-written rules and stories from `intents/`. A topic with a
-hand-written rule gets no generated one.
+hand-written rule gets no generated one; one with a guided dialogue in `content/dialogues/` gets the rule that starts it.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 from rasa.shared.utils.common import cached_method
 from rasa.shared.utils.io import read_model_configuration
 
-from bot.content.loader import load_catalogue
+from bot.content.loader import dialogue_files, load_catalogue
 from bot.content.model import CatalogueTopic
 from bot.i18n import LOCALES
 
+DIALOGUE_FORM = "dialogue_form"
+"""The one form of all guided dialogues, in `intents/domain/dialogues.yml`."""
 FALLBACK_RULE = {"rule": "not sure", "steps": [{"intent": "nlu_fallback"}, {"action": "utter_not_sure"}]}
 
 
@@ -55,6 +57,7 @@ class ContentImporter(TrainingDataImporter):
         self._config_file = config_file
         self._root = Path(config_file or "config.yml").resolve().parent
         self._catalogue = load_catalogue(self._root / "content")
+        self._dialogues = frozenset(path.stem for path in dialogue_files(self._root / "content"))
         self._examples: Optional[List[Message]] = None
 
     def get_config(self) -> Dict[str, Any]:
@@ -76,7 +79,7 @@ class ContentImporter(TrainingDataImporter):
         topics = list(self._catalogue.values())
         written["intents"] = [topic.id for topic in topics]
         responses = written.setdefault("responses", {})
-        for topic in topics:
+        for topic in (topic for topic in topics if topic.id not in self._dialogues):
             responses.setdefault(f"utter_{topic.id}", [{"text": f"content/{topic.family}/{topic.id}"}])
         written["slots"]["topic"]["mappings"] = [
             {"type": "from_entity", "entity": "topic"},
@@ -112,8 +115,10 @@ class ContentImporter(TrainingDataImporter):
     def _nlu_folder(self, locale: str) -> Path:
         return self._root / "intents" / "nlu" / locale
 
-    @staticmethod
-    def _rule(topic: CatalogueTopic) -> Dict[str, Any]:
+    def _rule(self, topic: CatalogueTopic) -> Dict[str, Any]:
+        if topic.id in self._dialogues:
+            form = [{"action": "action_start_dialogue"}, {"action": DIALOGUE_FORM}, {"active_loop": DIALOGUE_FORM}]
+            return {"rule": topic.id, "steps": [{"intent": topic.id}, *form]}
         return {"rule": topic.id, "steps": [{"intent": topic.id}, {"action": f"utter_{topic.id}"}]}
 
     @staticmethod

@@ -15,7 +15,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import EndpointConfig
 
 from bot.content.library import ContentLibrary
-from bot.conversations.locale import choose_locale
+from bot.conversations.locale import locale_of_message
 from bot.conversations.replies import Replies
 from bot.i18n import LOCALES, SOURCE_LOCALE, Catalogues, language_name
 from bot.messages import OutboundMessage
@@ -67,7 +67,9 @@ class ContentNlg(NaturalLanguageGenerator):
             return self._change_language(entities, locale)
         if topic == "talk_to_person":
             return self._replies.people(locale)
-        return self._replies.sentence(f"reply.{topic}", locale)
+        # A model from before a topic became a guided dialogue still asks for its sentence.
+        key = f"reply.{topic}"
+        return self._replies.sentence(key if self._replies.texts.has(key) else "reply.no_answer_yet", locale)
 
     def _follow_up(
         self, topic: str, tracker: DialogueStateTracker, entities: dict[str, str], destination: str, locale: str
@@ -130,15 +132,8 @@ def locale_of_turn(tracker: DialogueStateTracker) -> tuple[str, str]:
     latest = tracker.latest_message
     if latest is None:
         return SOURCE_LOCALE, "default"
-    metadata = latest.metadata or {}
-    current, source = metadata.get("locale", SOURCE_LOCALE), metadata.get("locale_source", "default")
-    chosen = _entities(tracker).get("locale", "")
-    if latest.intent.get("name") == "change_language" and chosen in LOCALES:
-        return chosen, "chosen"
-    language = (latest.parse_data or {}).get("language")
-    if not language:
-        return current, source
-    return choose_locale(current, source, language["locale"], language["confidence"], len((latest.text or "").split()))
+    parsed = {**(latest.parse_data or {}), "metadata": latest.metadata, "intent": latest.intent, "entities": latest.entities}
+    return locale_of_message(parsed, latest.text or "")
 
 
 def _entities(tracker: DialogueStateTracker) -> dict[str, str]:

@@ -69,9 +69,27 @@ def _event_class(name: str) -> Any:
 
 
 def _tail(tracker: DialogueStateTracker) -> Sequence[Event]:
-    events = [event for event in tracker.applied_events() if not isinstance(event, BotUttered)]
+    events = _without_overwritten([event for event in tracker.applied_events() if not isinstance(event, BotUttered)])
     turns = [index for index, event in enumerate(events) if isinstance(event, UserUttered)]
     return events[turns[-TURNS_KEPT] :] if len(turns) > TURNS_KEPT else events
+
+
+def _without_overwritten(events: Sequence[Event]) -> list[Event]:
+    """Leave out what was put into a slot and overwritten before anything else happened.
+
+    Of the messages that a form takes only the slots remain, so a form would grow with each of them.
+    """
+    kept: list[Event] = []
+    later: set[str] = set()
+    for event in reversed(events):
+        if not isinstance(event, SlotSet):
+            later.clear()
+        elif event.key in later:
+            continue
+        else:
+            later.add(event.key)
+        kept.append(event)
+    return kept[::-1]
 
 
 def _head(tracker: DialogueStateTracker) -> Sequence[Event]:

@@ -212,6 +212,21 @@ class UnansweredQuestion(Base):
     handled_at: Mapped[datetime | None]
 
 
+class PlanItem(Base):
+    """A step of the plan that a guided dialogue made: which topic, in which order, and whether it is done. No answer, no word."""
+
+    __tablename__ = "plan_item"
+    __table_args__ = (UniqueConstraint("contact_id", "topic"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), index=True)
+    dialogue: Mapped[str] = mapped_column(String(60))
+    topic: Mapped[str] = mapped_column(String(60))
+    position: Mapped[int] = mapped_column(Integer)
+    is_done: Mapped[bool] = mapped_column(default=False)
+    made_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class ErasureReceipt(Base):
     """Proof that an erasure was done: a code that only the person has, hashed, and when. Nothing leads to the person."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rasa.shared.core.events import ActionExecuted, UserUttered
 
-from bot.content.loader import load_catalogue
+from bot.content.loader import dialogue_files, load_catalogue
 from bot.content.model import Kind
 from bot.engine.importer import ContentImporter
 from bot.i18n import LOCALES
@@ -18,6 +18,7 @@ from bot.i18n import LOCALES
 ROOT = Path(__file__).resolve().parents[3]
 CATALOGUE = load_catalogue(ROOT / "content")
 ANSWERS = {topic.id for topic in CATALOGUE.values() if topic.kind is Kind.ANSWER}
+DIALOGUES = {path.stem for path in dialogue_files(ROOT / "content")}
 FEWEST_EXAMPLES = 3
 
 
@@ -30,7 +31,7 @@ def _rules(importer: ContentImporter) -> list[tuple[str, str]]:
     """Return (intent, action) of each rule."""
     rules = []
     for step in importer.get_stories().story_steps:
-        intent = next(event.intent["name"] for event in step.events if isinstance(event, UserUttered))
+        intent = next((event.intent["name"] for event in step.events if isinstance(event, UserUttered)), "")
         actions = [event.action_name for event in step.events if isinstance(event, ActionExecuted)]
         rules.append((intent, actions[-1]))
     return rules
@@ -40,7 +41,7 @@ def test_the_domain_has_an_intent_and_a_response_for_every_topic() -> None:
     """A line in the catalogue is all that a topic needs to be known to the engine."""
     domain = _importer().get_domain()
     assert set(CATALOGUE) <= set(domain.intents)
-    assert {f"utter_{topic}" for topic in CATALOGUE} <= set(domain.responses)
+    assert {f"utter_{topic}" for topic in CATALOGUE if topic not in DIALOGUES} <= set(domain.responses)
 
 
 def test_an_answer_topic_is_remembered_and_no_other_is() -> None:
@@ -53,7 +54,10 @@ def test_an_answer_topic_is_remembered_and_no_other_is() -> None:
 def test_every_topic_has_exactly_one_rule() -> None:
     """Whatever is asked, the response of that topic follows; what is unclear gets its own."""
     rules = Counter(_rules(_importer()))
-    assert rules == Counter([*((topic, f"utter_{topic}") for topic in CATALOGUE), ("nlu_fallback", "utter_not_sure")])
+    answered = [(topic, f"utter_{topic}") for topic in CATALOGUE if topic not in DIALOGUES]
+    guided = [(topic, "dialogue_form") for topic in DIALOGUES]
+    ends = [("nlu_fallback", "utter_not_sure"), ("", "action_finish_dialogue")]
+    assert rules == Counter([*answered, *guided, *ends])
 
 
 def test_every_topic_has_examples_in_every_language() -> None:
