@@ -13,7 +13,7 @@ from bot.editor.app import build_editor
 from bot.editor.roles import Role
 from bot.storage.staff_models import Draft, Version
 from tests.support.editor import BrowserWithoutScripts, EditorWorld
-from tests.unit.editor.test_editing import PASSPORT, PATH, open_form, publish, save
+from tests.unit.editor.test_editing import PATH, open_form, publish, save
 
 HISTORY = f"/history/{PATH}"
 CRITICAL = "/topics/work_visa/answer/general/es"
