@@ -24,6 +24,7 @@ class Programs:
 
     Attributes:
         module: what runs them, `bot.cli` or something that calls it.
+        root: the project's root that they work in.
     """
 
     url: str
@@ -31,12 +32,15 @@ class Programs:
     log: Path
     processes: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
     module: str = "bot.cli"
+    root: Path = ROOT
 
     def start(self, name: str) -> None:
         """Start `ruta <name>` and wait until it says that it is ready; `worker-1` and `worker-2` are workers."""
         command = [sys.executable, "-m", self.module, name.split("-")[0]]
         with self.log.open("a") as log:
-            process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True)
+            process = subprocess.Popen(
+                command, cwd=self.root, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True
+            )
         self.processes[name] = process
         assert process.stdout is not None
         line = process.stdout.readline().strip()
@@ -65,19 +69,24 @@ def _free_port() -> int:
 
 
 @contextmanager
-def run_programs(folder: Path, settings: Mapping[str, str], *names: str) -> Iterator[Programs]:
-    """Migrate a fresh database and start the named programs in order."""
+def run_programs(folder: Path, settings: Mapping[str, str], *names: str, root: Path = ROOT) -> Iterator[Programs]:
+    """Migrate a fresh database and start the named programs in order.
+
+    Args:
+        root: the project's root; another one than ours is a copy whose content a test changes.
+    """
     port = _free_port()
     environment = {
         **os.environ,
+        "PYTHONPATH": str(ROOT),
         "RUTA_MODE": "development",
         "RUTA_DATABASE_URL": f"sqlite:///{folder}/ruta.db",
         "RUTA_PORT": str(port),
         "RUTA_EDITOR_PORT": str(_free_port()),
         **settings,
     }
-    subprocess.run([sys.executable, "-m", "bot.cli", "db", "upgrade"], cwd=ROOT, env=environment, check=True, capture_output=True)
-    programs = Programs(f"http://127.0.0.1:{port}", environment, folder / "programs.log")
+    subprocess.run([sys.executable, "-m", "bot.cli", "db", "upgrade"], cwd=root, env=environment, check=True, capture_output=True)
+    programs = Programs(f"http://127.0.0.1:{port}", environment, folder / "programs.log", root=root)
     try:
         for name in names:
             programs.start(name)

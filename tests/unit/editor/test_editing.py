@@ -355,3 +355,15 @@ def test_every_real_answer_opens_with_its_text(world: EditorWorld) -> None:
         fields = open_form(browser, f"/topics/{topic.id}/answer/general/es")
         assert fields["title"] == topic.answers["", "es"].title
         assert fields["lead"] == topic.answers["", "es"].lead
+
+
+def test_text_over_a_limit_is_marked_per_channel(world: EditorWorld) -> None:
+    """Without a script, after the button and after saving: the part's own limit, and the channels where it arrives in parts."""
+    browser = world.browser(world.person(Role.EDITOR))
+    lead = "Pídalo en persona y lleve su cédula. " * 40
+    form = {**open_form(browser), "lead": lead}
+    for page in (browser.post(PASSPORT, **form, action="preview").text, browser.post(PASSPORT, follow=True, **form).text):
+        counts = page[page.index('id="count-lead"') : page.index("</p>", page.index('id="count-lead"'))]
+        assert "pasa del límite" in counts
+        marked = {channel: bool(mark) for mark, channel in re.findall(r'<span( class="over")?>(\w+):', counts)}
+        assert (marked["whatsapp"], marked["telegram"]) == (True, False)
