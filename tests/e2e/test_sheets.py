@@ -22,7 +22,7 @@ def changed(file: Path, **cells: str) -> bytes:
     book = load_workbook(file)
     columns = {cell.value: cell.column for cell in book.active[1]}
     row = next(row for row in book.active.iter_rows(min_row=2) if row[columns["part"] - 1].value == "title")
-    for name, text in {"text": "Un título desde la hoja", **cells}.items():
+    for name, text in {"text": "Unahoja", **cells}.items():
         row[columns[name] - 1].value = text
     made = io.BytesIO()
     book.save(made)
@@ -42,7 +42,7 @@ def test_bad_row_is_named_then_the_corrected_file_goes_through(
     page.goto(f"{url}/sheets")
     page.get_by_label("Idioma").select_option("en")
     with page.expect_download() as download:
-        page.get_by_role("button", name="XLSX").click()
+        page.get_by_role("button", name="Respuestas XLSX").click()
     file = tmp_path / "answers.xlsx"
     download.value.save_as(file)
     page.get_by_label("Archivo").set_input_files({"name": "a.xlsx", "mimeType": "", "buffer": changed(file, topic="pasportt")})
@@ -56,11 +56,11 @@ def test_bad_row_is_named_then_the_corrected_file_goes_through(
     page.goto(f"{url}/sheets")
     page.get_by_label("Archivo").set_input_files({"name": "a.xlsx", "mimeType": "", "buffer": changed(file)})
     page.get_by_role("button", name="Ver qué cambiaría").click()
-    expect(page.locator("main ins").first).to_contain_text("Un título desde la hoja")
+    expect(page.locator("main .text ins").first).to_contain_text("Unahoja")
     found += faults(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.get_by_role("button", name="Crear los borradores").click()
     expect(page.locator("#notices")).to_contain_text("Borradores creados: 1")
     (draft,) = editor.parts.drafts.all_open()
-    assert read_answer_text(draft.text).title == "Un título desde la hoja"
+    assert read_answer_text(draft.text).title == "Unahoja"
     assert (found, errors) == ([], [])
