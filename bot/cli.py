@@ -340,6 +340,23 @@ def content_hash(files: list[Path], write: Annotated[bool, typer.Option(help="Wr
         print(f"{file} {write_source_hash(file) if write else source_hash_of(file)}")
 
 
+@content.command("dialogue-picture")
+def content_dialogue_picture(
+    write: Annotated[bool, typer.Option("--write", help="Write them into docs/dialogues.md.")] = False,
+) -> None:
+    """Print the picture of each guided dialogue, as Mermaid text; with --write put them into the page."""
+    from bot.content.dialogue_picture import draw_dialogue, write_pictures
+    from bot.content.loader import load_content
+
+    dialogues = load_content(Paths(ROOT).content).dialogues.values()
+    page = ROOT / "docs" / "dialogues.md"
+    if write:
+        page.write_text(write_pictures(page, dialogues, "es"), encoding="utf-8")
+        screen.print("written      docs/dialogues.md")
+    else:
+        print("\n".join(draw_dialogue(dialogue, "es") for dialogue in dialogues), end="")
+
+
 @content.command("table")
 def content_table(write: Annotated[bool, typer.Option("--write", help="Write it into docs/topics.md.")] = False) -> None:
     """Print the table of topics: languages, countries, sources, dates and examples of each."""

@@ -7,7 +7,7 @@ stands in the slot `dialogue`. That is why questions and options may change with
 from __future__ import annotations
 
 import time
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +43,10 @@ class DialogueAction(Action, ABC):
 
     def __init__(self, desk: DialogueDesk | None = None) -> None:
         self._desk = desk or DialogueDesk.open(Path.cwd())
+
+    @abstractmethod
+    def name(self) -> str:
+        """Return the action's name in the domain; abstract, so that a server of actions does not register this class."""
 
 
 class StartDialogue(DialogueAction):
