@@ -131,6 +131,8 @@ def test_pages_keep_nobody_out(world: tuple[EditorWorld, str], context: BrowserC
     )
     addresses = ["/", "/topics", "/topics/passport", "/topics/work_visa?for=us", ANSWER, ANSWER.replace("/es", "/en")]
     addresses += ["/topics/passport/data/general", f"/drafts/{draft.id}", "/drafts", "/people", "/account", "/audit", "/checks"]
+    editor.parts.versions.notice("routes/passport/es.md")
+    addresses += ["/history/routes/passport/es.md", "/history/routes/passport/topic.yml", "/new-topic"]
     for address in addresses:
         page.goto(url + address)
         found += faults(page)

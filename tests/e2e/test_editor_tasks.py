@@ -23,7 +23,20 @@ pytestmark = [pytest.mark.browser, pytest.mark.engine, pytest.mark.slow]
 PASSPORT = "routes/passport"
 LIVE_SECONDS = 5.0
 EXPIRED = "debía revisarse"
-MONTHS = "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre".split()
+MONTHS = [
+    "enero",
+    "febrero",
+    "marzo",
+    "abril",
+    "mayo",
+    "junio",
+    "julio",
+    "agosto",
+    "septiembre",
+    "octubre",
+    "noviembre",
+    "diciembre",
+]
 
 
 @pytest.fixture(scope="module")
