@@ -105,7 +105,7 @@ class Replies:
         choices = [
             QuickReply(self.title(topic, locale), payload(topic, destination=destination))
             for topic in topics
-            if self._is_offered(topic)
+            if self.is_offered(topic)
         ]
         text = self._texts.text(locale, "reply.about_country", country=country_name(destination, locale))
         return OutboundMessage(text, (*choices, self._menu_choice(locale)))
@@ -113,7 +113,7 @@ class Replies:
     def did_you_mean(self, topic_ids: Sequence[str], locale: str) -> OutboundMessage:
         """Offer up to three topics and "none of these"."""
         choices = [
-            QuickReply(self.title(topic_id, locale), payload(topic_id)) for topic_id in topic_ids if self._is_offered(topic_id)
+            QuickReply(self.title(topic_id, locale), payload(topic_id)) for topic_id in topic_ids if self.is_offered(topic_id)
         ]
         none = QuickReply(self._texts.text(locale, "choices.none"), payload("menu"))
         return OutboundMessage(self._texts.text(locale, "reply.did_you_mean"), (*choices, none))
@@ -126,7 +126,7 @@ class Replies:
     def menu(self, locale: str, family: str = "") -> OutboundMessage:
         """Return the menu of families, emergency first, or of one family's topics."""
         if family in MENU_FAMILIES:
-            topics = [topic.id for topic in self.catalogue.values() if topic.family == family and self._is_offered(topic.id)]
+            topics = [topic.id for topic in self.catalogue.values() if topic.family == family and self.is_offered(topic.id)]
             rows = [self._choice(topic, locale) for topic in (*topics, *(ASIDE_TOPICS if family == "flows" else ()))]
             numbers = self._number_lines(("general",), "", locale) if family == "emergency" else ""
             return self._message(
@@ -161,7 +161,7 @@ class Replies:
         fallback = self._texts.text(locale, key) if self._texts.has(key) else topic_id.replace("_", " ")
         return self._library.menu_title(topic_id, locale) or fallback
 
-    def _is_offered(self, topic_id: str) -> bool:
+    def is_offered(self, topic_id: str) -> bool:
         """Tell whether a topic may stand among the choices: a retired one, or one without an answer yet, leads nowhere."""
         loaded = self._library.loaded
         return topic_id in loaded.catalogue and (topic_id in loaded.topics or not self.is_answer(topic_id))
@@ -222,7 +222,7 @@ class Replies:
             for name in found.answer.sections
             if name != without
         ]
-        related = [name for name in found.topic.related if self._is_offered(name)][:MOST_RELATED]
+        related = [name for name in found.topic.related if self.is_offered(name)][:MOST_RELATED]
         steps += [QuickReply(self.title(name, locale), payload(name)) for name in related]
         if found.topic.is_urgent:
             steps.append(self._choice("talk_to_person", locale))

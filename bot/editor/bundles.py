@@ -52,6 +52,9 @@ def _paths(draft: OpenDraft, drafts: Drafts, folder: ContentFolder) -> Iterator[
             yield from (f"{family}/{topic_id}/{SOURCE_LOCALE}.md", f"{family}/{topic_id}/topic.yml")
         yield CATALOGUE
         return
+    if draft.path.count("/") != 2:  # A help point stands alone.
+        yield draft.path
+        return
     family, topic_id, name = draft.path.split("/")
     here = f"{family}/{topic_id}"
     if topic_id in new_topics and name in (f"{SOURCE_LOCALE}.md", "topic.yml"):

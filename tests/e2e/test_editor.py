@@ -133,6 +133,8 @@ def test_pages_keep_nobody_out(world: tuple[EditorWorld, str], context: BrowserC
     addresses += ["/topics/passport/data/general", f"/drafts/{draft.id}", "/drafts", "/people", "/account", "/audit", "/checks"]
     addresses += ["/help-points", "/help-points/registro-civil-quitumbe", "/help-points/new", "/sheets", "/links"]
     addresses += ["/sentences?language=fr", "/sentences/fr/reply.about_country"]
+    editor.parts.versions.notice("routes/passport/es.md")
+    addresses += ["/history/routes/passport/es.md", "/history/routes/passport/topic.yml", "/new-topic"]
     for address in addresses:
         page.goto(url + address)
         found += faults(page)

@@ -133,12 +133,14 @@ class DialogueReplies:
         points = [point_lines(known[slug], locale) for slug in dialogue.help_points if slug in known]
         where = [self._texts.text(locale, "dialogue.where"), *points] if points else []
         leads = [one.topic for one in dialogue.leads_to if holds(one.when, state.answers)]
-        choices = [QuickReply(self._replies.title(topic, locale), payload(topic)) for topic in leads if self._is_known(topic)]
+        choices = [
+            QuickReply(self._replies.title(topic, locale), payload(topic)) for topic in leads if self._replies.is_offered(topic)
+        ]
         return OutboundMessage(_join([advice, *where]), (*choices, *reversed(self._standard(locale))))
 
     def _plan(self, state: State, dialogue: Dialogue, locale: str) -> OutboundMessage:
         """Return the steps in one message: what, why, what to bring and where; then their answers as choices."""
-        steps = [step for step in plan_steps(state, dialogue) if self._is_known(step.topic)]
+        steps = [step for step in plan_steps(state, dialogue) if self._replies.is_offered(step.topic)]
         lines = [f"{number}. {self._step(step, state, dialogue, locale)}" for number, step in enumerate(steps, 1)]
         found = [self._replies.library.find(step.topic, "", locale) for step in steps]
         days = [one.provenance.reviewed_on for one in found if one]
@@ -168,9 +170,6 @@ class DialogueReplies:
         city = fold(said(option.title, "es")) if option else ""
         here = [point for point in points if city and fold(str(point.get("city", ""))) == city]
         return next(iter([*here, *(point for point in points if not point.get("city"))]), None)
-
-    def _is_known(self, topic: str) -> bool:
-        return topic in self._replies.catalogue
 
     def _sources(self, facts: Sequence[str], dialogue: Dialogue, locale: str) -> str:
         """Name the publishers of the facts, one sign's after the other, and the day on which the file was checked."""

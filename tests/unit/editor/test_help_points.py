@@ -147,7 +147,9 @@ def test_retired_point_is_named_no_more(world: EditorWorld) -> None:
     page = browser.get(f"/drafts/{draft.id}").text
     assert ADDRESS in page
     seen = re.search(r'name="seen" value="(\w+)"', page)[1]
-    assert browser.post(f"/drafts/{draft.id}/publish", seen=seen, reason="").headers["location"] == "/drafts"
+    history = browser.post(f"/drafts/{draft.id}/publish", seen=seen, reason="").headers["location"]
+    assert history == "/history/help-points/registro-civil-quitumbe.yml"
+    assert browser.get(history).status_code == 200
     assert "registro-civil-quitumbe" not in ContentLibrary(world.parts.content).loaded.help_points
     assert ADDRESS not in browser.get("/help-points").text
     assert ADDRESS in browser.get("/help-points?only=retired").text
