@@ -23,6 +23,9 @@ def find_binaries() -> Path | None:
 def drop_all(database: Database) -> None:
     """Leave the database empty, also of what a restore has put aside."""
     with database.engine.begin() as connection:
+        # What an earlier test left open would count as a program that uses the database.
+        others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid) {others} AND backend_type = 'client backend'")
         aside = connection.exec_driver_sql("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'before_restore_%%'")
         for name in ("public", *aside.scalars()):
             connection.exec_driver_sql(f'DROP SCHEMA "{name}" CASCADE')
