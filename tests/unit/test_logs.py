@@ -177,7 +177,7 @@ def test_json_lines_hide_secrets_and_keep_the_other_fields(capsys: pytest.Captur
 def test_json_lines_of_libraries_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
     """A line that is not in our form is one message, with quotes and line breaks as JSON has them."""
     set_up_logging("INFO", [], "json")
-    logging.getLogger("uvicorn.error").error('it said "%s"\nand went', "no")
+    logging.getLogger("twilio.http_client").error('it said "%s"\nand went', "no")
     (line,) = _json_lines(capsys.readouterr().err)
     assert (line["event"], line["message"]) == ("library", 'it said "no"\nand went')
 
