@@ -65,7 +65,7 @@ class EditorWorld:
             shutil.copytree(ROOT / "content", content)
             shutil.copytree(ROOT / "intents", self.folder / "intents")
             shutil.copytree(ROOT / "tests" / "nlu", self.folder / "tests" / "nlu")
-            shutil.copytree(ROOT / "locales", self.folder / "locales")
+            shutil.copytree(ROOT / "locales", self.folder / "locales", dirs_exist_ok=True)
         database = Database(f"sqlite:///{self.folder}/ruta.db")
         upgrade_database(database)
         settings = Settings.parse_obj({"mode": "development", "editor_url": self.url})
