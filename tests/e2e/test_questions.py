@@ -35,7 +35,7 @@ def small_project(tmp_path: Path) -> Iterator[tuple[EditorWorld, str]]:
     assert made.parts.content.exists()
     for name in ("config.yml", "domain.yml", "endpoints.yml"):
         shutil.copy(ROOT / name, tmp_path / name)
-    shutil.copytree(ROOT / "locales", tmp_path / "locales")
+    shutil.copytree(ROOT / "locales", tmp_path / "locales", dirs_exist_ok=True)
     shutil.rmtree(tmp_path / "tests")
     for path in (tmp_path / "intents" / "nlu").glob("*/*.yml"):
         _shorten(path, 0 if path.parent.name != "es" else EXAMPLES_KEPT)
