@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from tests.support.conversation import WhatsAppConversation
 from tests.support.fake_twilio import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, SENDER, FakeTwilio
 from tests.support.programs import Programs, run_programs
 from tests.support.server import serve
+from tests.support.waiting import became
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -74,13 +74,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             yield World(programs, twilio, metrics_port)
 
 
-def _until(is_so: Callable[[], object], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, "it did not become so in time"
-        time.sleep(0.05)
-
-
 async def test_one_id_leads_from_the_webhook_to_the_delivery_report(world: World) -> None:
     """Stored, claimed, decided, committed, sent, delivered: each step of both programs once, in order, with its milliseconds."""
     contact = WhatsAppConversation(world.twilio, world.programs.url, ADDRESS)
@@ -89,7 +82,7 @@ async def test_one_id_leads_from_the_webhook_to_the_delivery_report(world: World
     sid = world.twilio.sent(ADDRESS)[-1]["sid"]
     await world.twilio.report(world.programs.url, sid, "delivered")
     (trace_id,) = {line["id"] for line in world.lines() if line["event"] == "message_stored"}
-    _until(lambda: "reply_reported" in world.events(trace_id))
+    assert became(lambda: "reply_reported" in world.events(trace_id))
     # The two programs write into one file, so a line of one may come a moment after a later one of the other.
     steps = ["message_stored", "turn_claimed", "turn_decided", "turn_committed", "reply_sent", "reply_reported"]
     assert sorted(world.events(trace_id)) == sorted(steps)
@@ -113,7 +106,7 @@ async def test_no_line_shows_what_was_written_or_by_whom(world: World) -> None:
 
 async def test_both_programs_serve_what_they_counted(world: World) -> None:
     """The gateway on its port, the worker on the next free one, which it tells; the public port serves none."""
-    _until(lambda: any(line["event"] == "reply_sent" for line in world.lines()))
+    assert became(lambda: any(line["event"] == "reply_sent" for line in world.lines()))
     gateway = world.metrics(world.metrics_port)
     assert gateway['ruta_inbound_messages_total{channel="whatsapp",kind="text"}'] == 1
     assert gateway['ruta_acknowledge_seconds_count{channel="whatsapp"}'] >= 1

@@ -104,7 +104,7 @@ async def test_urgent_messages_are_answered_with_numbers(world: World, channel: 
     """A missing relative gets the urgent card with a telephone number at once."""
     contact = world.contact(channel, 2)
     await contact.says("mi hermana esta desaparecida desde la selva")
-    await contact.hears("911", "Teléfonos en Ecuador", "Fuente:")
+    assert "911" in await contact.hears("Teléfonos en Ecuador", "Fuente:")
 
 
 async def test_bad_input_gets_a_plain_reply_and_the_conversation_goes_on(world: World) -> None:
@@ -112,18 +112,18 @@ async def test_bad_input_gets_a_plain_reply_and_the_conversation_goes_on(world: 
     contact = world.telegram_chat(3)
     for text in ("a" * 4096, "😀" * 300, "\u202eayuda\u200b", '/restart{"a": 1}', "/greet", "\u0000", "   "):
         await contact.says(text)
-        await contact.hears("")
+        assert await contact.hears(""), f"no reply to {text[:20]!r}"
     await contact.says("como saco el pasaporte")
-    await contact.hears("pasaporte", "Fuente:")
+    assert "pasaporte" in (await contact.hears("Fuente:")).casefold()
 
 
 async def test_voice_location_and_sticker_get_a_plain_sentence(world: World) -> None:
     """What the bot cannot read is said so, in words."""
     contact = world.whatsapp(4)
     await contact.delivers(world.twilio.media("audio/ogg", From="whatsapp:+593990000004"))
-    await contact.hears("no puedo escuchar audios", "911")
+    assert "911" in await contact.hears("no puedo escuchar audios")
     await contact.delivers(world.twilio.location(-0.18, -78.46, From="whatsapp:+593990000004"))
-    await contact.hears("no la guardo")
+    assert await contact.hears("no la guardo")
 
 
 async def test_a_repeated_webhook_is_answered_once(world: World) -> None:

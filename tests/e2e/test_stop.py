@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from tests.support.fake_telegram import SECRET, TOKEN, FakeTelegram
 from tests.support.programs import Programs, run_programs
 from tests.support.server import serve
 from tests.support.telegram_updates import Updates
+from tests.support.waiting import became
 
 pytestmark = pytest.mark.slow
 
@@ -108,13 +109,6 @@ def world(empty_database: Database, tmp_path: Path) -> Iterator[World]:
             yield World(programs, empty_database, telegram, Vault([key], KEY))
 
 
-def _wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_a_stopped_gateway_finishes_the_replies_on_their_way(world: World) -> None:
     """Each reply that had left arrives once and is noted as sent; the others wait, whole, for the next gateway."""
     world.programs.start("gateway")
@@ -122,7 +116,7 @@ def test_a_stopped_gateway_finishes_the_replies_on_their_way(world: World) -> No
     worker = EchoWorker(world.turns())
     while worker.run_once():
         pass
-    _wait_until(lambda: len(world.telegram.entered) >= 3)
+    assert became(lambda: len(world.telegram.entered) >= 3)
     took = world.stop("gateway")
     left = len(world.telegram.entered)
     sent = Counter(chat for chat in CHATS for _ in world.telegram.fake.sent(chat))
@@ -130,7 +124,7 @@ def test_a_stopped_gateway_finishes_the_replies_on_their_way(world: World) -> No
     assert world.states(Outbound) == Counter({"sent": left, **({"queued": len(CHATS) - left} if left < len(CHATS) else {})})
     assert took >= 1.0, "it did not wait for the provider"
     world.programs.start("gateway")
-    _wait_until(lambda: world.states(Outbound) == {"sent": len(CHATS)})
+    assert became(lambda: world.states(Outbound) == {"sent": len(CHATS)})
     assert Counter(chat for chat in CHATS for _ in world.telegram.fake.sent(chat)) == Counter(CHATS)
 
 
@@ -141,7 +135,7 @@ def test_a_stopped_gateway_keeps_what_it_acknowledged_and_leaves_in_time(world: 
     world.write([make_inbound("hola", channel="telegram", address="99")])
     worker = EchoWorker(world.turns())
     assert worker.run_once()
-    _wait_until(lambda: world.telegram.entered)
+    assert became(lambda: world.telegram.entered)
     taken: list[int] = []
 
     def write(chat: int) -> None:
@@ -156,7 +150,7 @@ def test_a_stopped_gateway_keeps_what_it_acknowledged_and_leaves_in_time(world: 
     writers = [threading.Thread(target=write, args=(chat,)) for chat in CHATS[:4]]
     for writer in writers:
         writer.start()
-    _wait_until(lambda: len(taken) > 40)
+    assert became(lambda: len(taken) > 40)
     world.stop("gateway")
     for writer in writers:
         writer.join(20)
@@ -170,7 +164,7 @@ def test_a_stopped_worker_commits_its_turn_and_leaves_the_rest(world: World) -> 
     """No message is held, half done or answered twice; the next worker answers the rest, each once."""
     world.programs.start("worker")
     world.write([make_inbound("como saco el pasaporte", channel="telegram", address=f"c{number}") for number in range(120)])
-    _wait_until(lambda: world.states(Inbound)["done"] >= 3)
+    assert became(lambda: world.states(Inbound)["done"] >= 3)
     world.stop("worker")
     states = world.states(Inbound)
     assert set(states) == {"done", "waiting"}, "stopped too late to prove anything"
@@ -179,7 +173,7 @@ def test_a_stopped_worker_commits_its_turn_and_leaves_the_rest(world: World) -> 
         assert session.scalar(select(func.max(Inbound.attempts)).where(Inbound.state == "waiting")) == 0
         assert session.scalar(text("SELECT count(DISTINCT inbound_id) FROM outbound_message")) == states["done"]
     world.programs.start("worker")
-    _wait_until(lambda: world.states(Inbound) == {"done": 120})
+    assert became(lambda: world.states(Inbound) == {"done": 120})
     world.stop("worker")
     with world.database.reading() as session:
         replies = session.scalars(select(func.count()).select_from(Outbound).group_by(Outbound.inbound_id)).all()

@@ -345,6 +345,7 @@ def test_text_can_be_read_when_the_scheme_changes(world: World, browser: Browser
 
 def test_everything_works_when_there_is_only_a_keyboard(page: Page) -> None:
     """The tab order follows the page, the dialog opens and closes, and the focus comes back."""
+    expect(page.locator("#start")).to_be_visible()  # It shows when the page knows that there is no conversation yet.
     order = []
     for _ in range(7):
         page.keyboard.press("Tab")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
-import anyio
 import pytest
 from sqlalchemy import text
 
@@ -21,6 +20,7 @@ from bot.storage import notices as notices_module
 from bot.storage.notices import INBOUND, OUTBOUND, Notices
 from bot.worker import Worker, WorkerParts
 from tests.support.builders import System, make_inbound
+from tests.support.waiting import becomes
 
 PATIENCE_SECONDS = 20.0
 NEVER_SECONDS = 3600.0
@@ -32,12 +32,6 @@ def postgres(system: System) -> System:
     if system.database.engine.dialect.name != "postgresql":
         pytest.skip("only PostgreSQL has notices")
     return system
-
-
-async def _until(is_so: Callable[[], object]) -> None:
-    with anyio.fail_after(PATIENCE_SECONDS):
-        while not is_so():
-            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
@@ -90,16 +84,16 @@ async def test_a_notice_comes_with_the_commit_and_never_without(postgres: System
     heard: list[str] = []
     inbound, outbound = Notices(postgres.database, INBOUND), Notices(postgres.database, OUTBOUND)
     async with _running(inbound.run(lambda: heard.append("in"))), _running(outbound.run(lambda: heard.append("out"))):
-        await _until(lambda: inbound.is_listening and outbound.is_listening)
+        assert await becomes(lambda: inbound.is_listening and outbound.is_listening)
         heard.clear()
         postgres.inbox.store([make_inbound(provider_id="one")])
-        await _until(lambda: heard == ["in"])
+        assert await becomes(lambda: heard == ["in"])
         postgres.inbox.store([make_inbound(provider_id="one")])  # A repeat is nothing new.
         with pytest.raises(ZeroDivisionError), postgres.database.transaction() as session:
             notices_module.notify(session, INBOUND)
             raise ZeroDivisionError
         postgres.answer(OutboundMessage("hola"))
-        await _until(lambda: heard == ["in", "out"])
+        assert await becomes(lambda: heard == ["in", "out"])
 
 
 async def test_an_idle_worker_is_woken_by_a_message(postgres: System, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,10 +102,10 @@ async def test_an_idle_worker_is_woken_by_a_message(postgres: System, monkeypatc
     notices = Notices(postgres.database, INBOUND)
     worker = _worker(postgres, notices)
     async with _running(worker.run()):
-        await _until(lambda: notices.is_listening)
+        assert await becomes(lambda: notices.is_listening)
         for _ in range(3):
             postgres.inbox.store([make_inbound()])
-            await _until(lambda: _unanswered(postgres) == 0)
+            assert await becomes(lambda: _unanswered(postgres) == 0)
 
 
 async def test_a_message_that_came_before_listening_is_answered(postgres: System, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +113,7 @@ async def test_a_message_that_came_before_listening_is_answered(postgres: System
     monkeypatch.setattr(worker_module, "LISTENING_POLL_SECONDS", NEVER_SECONDS)
     postgres.inbox.store([make_inbound()])
     async with _running(_worker(postgres, Notices(postgres.database, INBOUND)).run()):
-        await _until(lambda: _unanswered(postgres) == 0)
+        assert await becomes(lambda: _unanswered(postgres) == 0)
 
 
 async def test_a_worker_whose_connection_was_cut_looks_by_itself_and_listens_again(
@@ -130,19 +124,19 @@ async def test_a_worker_whose_connection_was_cut_looks_by_itself_and_listens_aga
     monkeypatch.setattr(notices_module, "RETRY_SECONDS", NEVER_SECONDS)
     notices = Notices(postgres.database, INBOUND)
     async with _running(_worker(postgres, notices).run()):
-        await _until(lambda: notices.is_listening)
+        assert await becomes(lambda: notices.is_listening)
         assert _cut_listeners(postgres) == 1
-        await _until(lambda: not notices.is_listening)
+        assert await becomes(lambda: not notices.is_listening)
         postgres.inbox.store([make_inbound()])
-        await _until(lambda: _unanswered(postgres) == 0)
+        assert await becomes(lambda: _unanswered(postgres) == 0)
     assert "notices_lost notice=ruta_inbound" in caplog.text
     monkeypatch.setattr(notices_module, "RETRY_SECONDS", 0.01)
     async with _running(_worker(postgres, notices).run()):
-        await _until(lambda: notices.is_listening)
+        assert await becomes(lambda: notices.is_listening)
         assert _cut_listeners(postgres) == 1
-        await _until(lambda: caplog.text.count("notices_lost") == 2 and notices.is_listening)
+        assert await becomes(lambda: caplog.text.count("notices_lost") == 2 and notices.is_listening)
         postgres.inbox.store([make_inbound()])
-        await _until(lambda: _unanswered(postgres) == 0)
+        assert await becomes(lambda: _unanswered(postgres) == 0)
 
 
 async def test_a_worker_that_is_told_to_stop_stops_while_it_listens(postgres: System, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,10 +145,10 @@ async def test_a_worker_that_is_told_to_stop_stops_while_it_listens(postgres: Sy
     notices = Notices(postgres.database, INBOUND)
     worker = _worker(postgres, notices)
     running = asyncio.create_task(worker.run())
-    await _until(lambda: notices.is_listening)
+    assert await becomes(lambda: notices.is_listening)
     worker.stop()
     await asyncio.wait_for(running, PATIENCE_SECONDS)
-    await _until(lambda: _cut_listeners(postgres) == 0)
+    assert await becomes(lambda: _cut_listeners(postgres) == 0)
 
 
 async def test_the_gateway_is_woken_by_a_reply(postgres: System, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,11 +158,11 @@ async def test_the_gateway_is_woken_by_a_reply(postgres: System, monkeypatch: py
     woken: list[int] = []
     changes = Changes(postgres.database, [lambda: woken.append(1)])
     async with _running(changes.run()):
-        await _until(lambda: changes._notices.is_listening)
+        assert await becomes(lambda: changes._notices.is_listening)
         await asyncio.sleep(4 * changes_module.LOOK_SECONDS)  # The look that began before it listened ends.
         woken.clear()
         postgres.inbox.store([make_inbound()])
         postgres.answer(OutboundMessage("hola"))
-        await _until(lambda: len(woken) == 1)
+        assert await becomes(lambda: len(woken) == 1)
         _cut_listeners(postgres)
-        await _until(lambda: len(woken) > 1 and changes._notices.is_listening)
+        assert await becomes(lambda: len(woken) > 1 and changes._notices.is_listening)

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 from cryptography.fernet import Fernet
@@ -22,6 +21,7 @@ from bot.storage.rotation import BATCH, KeyUse, count_encrypted, encrypted_colum
 from bot.storage.vault import Vault
 from tests.support.builders import KEY, System, make_inbound
 from tests.support.programs import ROOT
+from tests.support.waiting import became
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 CONTACTS = 2 * BATCH + 17
@@ -150,10 +150,8 @@ def test_a_rotation_that_is_killed_is_finished_by_the_next(aged: System) -> None
         ]
         session.execute(insert(Contact), rows)
     running = _command(aged, "rotate")
-    deadline = time.monotonic() + 60
-    while _newest(aged) == 0:
-        assert running.poll() is None, running.stderr
-        assert time.monotonic() < deadline
+    assert became(lambda: running.poll() is not None or _newest(aged) > 0)
+    assert running.poll() is None, running.stderr
     running.send_signal(signal.SIGKILL)
     running.communicate()
     rows_now, unreadable = _uses(aged)["contact.address_encrypted"]

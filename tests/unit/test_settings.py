@@ -109,7 +109,11 @@ def test_the_start_stops_when_a_name_is_unknown(name: str) -> None:
 
 def test_known_names_of_every_class_pass() -> None:
     """No class's own setting is taken for a misspelt one, also of channels that are not enabled."""
-    refuse_unknown(KINDS.values(), {name: "" for kind in KINDS.values() for name in setting_names(kind)})
+    known = {name: "" for kind in KINDS.values() for name in setting_names(kind)}
+    assert len(known) > len(KINDS)
+    refuse_unknown(KINDS.values(), known)
+    with pytest.raises(SettingsError, match="unknown setting RUTA_X;"):
+        refuse_unknown(KINDS.values(), {**known, "RUTA_X": ""})
 
 
 @pytest.mark.parametrize(

@@ -436,7 +436,7 @@ async def test_a_browser_fetches_the_confirmation_after_its_last_reply(desk: Des
     last = feed.history("webchat", "contact-a").last_id
     await desk.gets(**_tap(yes))  # type: ignore[arg-type]
     (reply,) = feed.replies_after("webchat", "contact-a", last)
-    _read_code(reply.message.text)
+    assert _read_code(reply.message.text)
 
 
 async def test_the_page_that_forgets_erases_questions_too(desk: Desk) -> None:

@@ -13,6 +13,7 @@ from bot.editor.roles import Role
 from bot.training_report import REFUSED, RUNNING, TAKEN, Reporter, TrainingFiles, TrainingReport, TrainingRuns, learn_from
 from tests.support.builders import Clock
 from tests.support.editor import EditorWorld
+from tests.support.waiting import became
 
 STAND_IN = Path(__file__).with_name("training_stand_in.py")
 
@@ -29,6 +30,12 @@ def world(tmp_path: Path):
 def tell(world: EditorWorld, what: str) -> None:
     """Say what the next training does: take, refuse, die, or wait until the file is gone."""
     (world.folder / "models" / "what").write_text(what, encoding="utf-8")
+
+
+def _step(world: EditorWorld) -> str:
+    """Return what the training is at; "data" when it has read what it was told."""
+    report = world.parts.training.state().report
+    return report.step if report else ""
 
 
 def page_of(browser) -> str:
@@ -63,6 +70,7 @@ def test_only_one_training_runs_at_a_time(world: EditorWorld) -> None:
     browser = world.browser(world.person(Role.REVIEWER))
     tell(world, "wait")
     browser.post("/training")
+    assert became(lambda: _step(world) == "data")
     page = page_of(browser)
     assert "Entrenando…" in page
     assert 'hx-trigger="every 2s"' in page

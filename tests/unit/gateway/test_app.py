@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -19,25 +18,17 @@ from bot.messages import OutboundMessage
 from channels.base import Polled
 from tests.support.gateway import ROOT, Parts
 from tests.support.server import serve
+from tests.support.waiting import became
 from tests.unit.gateway.fakes import PATH, FakeChannel, message
 
 RIGHT = {"x-secret": "right"}
-
-
-def wait_for(is_so: Callable[[], bool], seconds: float = 5.0) -> float:
-    """Wait until something is so, and return how long it took."""
-    started = time.monotonic()
-    while not is_so():
-        assert time.monotonic() - started < seconds, "it did not become so in time"
-        time.sleep(0.005)
-    return time.monotonic() - started
 
 
 def test_message_is_answered_when_everything_runs(parts: Parts, channel: FakeChannel) -> None:
     """A message goes in by webhook, through the worker, and out to the provider."""
     with parts.worker.running(), serve(parts.app([channel])) as url:
         httpx.post(url + PATH, content=b"ana:1:hola", headers=RIGHT)
-        wait_for(lambda: bool(channel.sent))
+        assert became(lambda: bool(channel.sent))
     assert channel.sent == [("ana", "Eco: hola")]
     assert channel.is_started and channel.is_closed
 
@@ -46,7 +37,7 @@ def test_message_is_answered_when_it_was_polled(parts: Parts, channel: FakeChann
     """A channel that is polled is answered the same way."""
     channel.polled = [Polled("1", [message("ana", "1", "hola")])]
     with parts.worker.running(), serve(parts.app([channel])):
-        wait_for(lambda: bool(channel.sent))
+        assert became(lambda: bool(channel.sent))
     assert channel.sent == [("ana", "Eco: hola")]
 
 
@@ -102,7 +93,7 @@ def test_sending_goes_on_when_the_database_failed_for_a_moment(
     monkeypatch.setattr(parts.outbox, "take_due", take_due)
     with parts.worker.running(), serve(parts.app([channel])) as url:
         httpx.post(url + PATH, content=b"ana:1:hola", headers=RIGHT)
-        wait_for(lambda: bool(channel.sent))
+        assert became(lambda: bool(channel.sent))
     assert failures == []
 
 
@@ -143,6 +134,7 @@ def test_engine_and_other_channels_stay_out_when_the_gateway_is_loaded() -> None
     code = """
 import json, sys
 import bot.gateway.serve
+from tests.support.waiting import became
 heavy = [name for name in ("rasa", "tensorflow", "sklearn", "numpy", "pandas", "channels.whatsapp", "channels.telegram", "channels.webchat") if name in sys.modules]
 print(json.dumps(heavy))
 """

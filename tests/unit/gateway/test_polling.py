@@ -11,6 +11,7 @@ from bot.gateway import polling
 from bot.gateway.polling import poll_channel
 from channels.base import Polled
 from tests.support.gateway import Parts
+from tests.support.waiting import becomes
 from tests.unit.gateway.fakes import FakeChannel, message
 
 
@@ -60,4 +61,7 @@ async def test_nothing_more_is_asked_when_storing_fails(
 
 async def test_polling_ends_when_a_channel_only_takes_calls(parts: Parts, channel: FakeChannel) -> None:
     """A channel with webhooks needs no polling."""
-    await asyncio.wait_for(poll_channel(channel, parts.inbox), 1)
+    task = asyncio.create_task(poll_channel(channel, parts.inbox))
+    assert await becomes(task.done)
+    assert task.exception() is None
+    assert parts.inbox.cursor("fake") == ""

@@ -12,16 +12,9 @@ from bot.gateway import purging
 from bot.gateway.purging import PurgeLoop
 from bot.storage.models import Contact
 from tests.support.builders import System, make_inbound
+from tests.support.waiting import becomes
 
 pytestmark = pytest.mark.parametrize("empty_database", ["sqlite"], indirect=True)
-
-
-async def _until(is_so: object) -> None:
-    for _ in range(300):
-        if is_so():  # type: ignore[operator]
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not become so in time")
 
 
 async def test_what_becomes_due_is_deleted_by_a_later_run(
@@ -41,7 +34,7 @@ async def test_what_becomes_due_is_deleted_by_a_later_run(
     await asyncio.sleep(0.05)
     assert people() == 1
     system.clock.turn(days=366)
-    await _until(lambda: people() == 0)
-    await _until(lambda: "contacts=1" in caplog.text)
+    assert await becomes(lambda: people() == 0)
+    assert await becomes(lambda: "contacts=1" in caplog.text)
     task.cancel()
     assert "secret" not in caplog.text

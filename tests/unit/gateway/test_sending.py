@@ -19,6 +19,7 @@ from bot.messages import ChannelLimits, ContactLeft, OutboundMessage, QuickReply
 from bot.storage.models import Contact, Conversation, Delivery, Outbound
 from channels.base import SendRequest
 from tests.support.gateway import Parts
+from tests.support.waiting import becomes
 from tests.unit.gateway.fakes import FakeChannel, FakeClock, message
 
 
@@ -48,20 +49,12 @@ def row(parts: Parts, outbound_id: int) -> Outbound:
         return session.get_one(Outbound, outbound_id)
 
 
-async def until(is_so: Callable[[], bool], seconds: float = 5.0) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, "it did not become so in time"
-        await asyncio.sleep(0.01)
-
-
 async def run_until(loop: SendingLoop, is_so: Callable[[], bool]) -> None:
     """Run the loop until something is so, then stop it."""
     task = asyncio.create_task(loop.run())
     loop.wake()
     try:
-        await until(is_so)
+        assert await becomes(is_so)
     finally:
         loop.stop()
         await task
@@ -114,11 +107,11 @@ async def test_only_the_rest_is_sent_when_a_part_has_failed(
 
     channel.before_send = fail_second_call
     task = asyncio.create_task(loop.run())
-    await until(lambda: row(clocked, first).failure_code == "timed_out")
+    assert await becomes(lambda: row(clocked, first).failure_code == "timed_out")
     assert (row(clocked, first).state, row(clocked, second).state) == ("queued", "queued")
     clock.advance(seconds=60)
     loop.wake()
-    await until(lambda: row(clocked, second).state == "sent")
+    assert await becomes(lambda: row(clocked, second).state == "sent")
     loop.stop()
     await task
     assert [text for _, text in channel.sent] == ["uno", "dos", "tres"]
@@ -149,12 +142,12 @@ async def test_channel_pauses_when_the_provider_says_slow_down(
     (first,) = reply(clocked, "ana", "uno")
     channel.failures = [SendFailed(SendFailure.RATE_LIMITED, "429", retry_after=0.6)]
     task = asyncio.create_task(loop.run())
-    await until(lambda: row(clocked, first).failure_code == "rate_limited:429")
+    assert await becomes(lambda: row(clocked, first).failure_code == "rate_limited:429")
     paused_at = time.monotonic()
     reply(clocked, "eva", "dos")
     clock.advance(seconds=5)
     loop.wake()
-    await until(lambda: len(channel.sent) == 2)
+    assert await becomes(lambda: len(channel.sent) == 2)
     loop.stop()
     await task
     assert time.monotonic() - paused_at >= 0.55
@@ -229,7 +222,7 @@ async def test_reply_on_its_way_arrives_when_the_loop_stops(clocked: Parts, chan
     channel.send_seconds = 0.2
     first, second = reply(clocked, "ana", "uno", "dos")
     task = asyncio.create_task(loop.run())
-    await until(lambda: row(clocked, first).state == "sending")
+    assert await becomes(lambda: row(clocked, first).state == "sending")
     loop.stop()
     await task
     assert (row(clocked, first).state, row(clocked, second).state) == ("sent", "queued")
@@ -306,15 +299,15 @@ async def test_reply_stays_ours_when_the_provider_is_slow(
     monkeypatch.setattr(channel, "send", send_slowly)
     (outbound_id,) = reply(clocked, "ana", "uno")
     task = asyncio.create_task(loop.run())
-    await until(lambda: row(clocked, outbound_id).state == "sending")
+    assert await becomes(lambda: row(clocked, outbound_id).state == "sending")
     clock.advance(seconds=SENDING_LEASE_SECONDS - 1)
     loop.wake()
     renewed = clock() + timedelta(seconds=SENDING_LEASE_SECONDS)
-    await until(lambda: row(clocked, outbound_id).due_at == renewed)
+    assert await becomes(lambda: row(clocked, outbound_id).due_at == renewed)
     clock.advance(seconds=SENDING_LEASE_SECONDS - 1)
     assert clocked.outbox.take_due({"fake"}, 10) == []
     answer.set()
-    await until(lambda: row(clocked, outbound_id).state == "sent")
+    assert await becomes(lambda: row(clocked, outbound_id).state == "sent")
     loop.stop()
     await task
     assert channel.sent == [("ana", "uno")]

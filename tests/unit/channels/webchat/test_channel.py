@@ -64,7 +64,10 @@ def test_call_is_refused_when_it_is_not_our_page(changes: dict[str, str], status
 
 def test_call_is_let_in_when_an_old_browser_names_our_origin() -> None:
     """Without the newer header the origin decides, against the operator's public address."""
-    make_webchat().verify_request(call({**GOOD, "sec-fetch-site": "", "origin": "https://ruta.example"}))
+    webchat, other_site = make_webchat(), {**GOOD, "sec-fetch-site": "", "origin": "https://other.example"}
+    with pytest.raises(RequestRefused):
+        webchat.verify_request(call(other_site))
+    assert webchat.verify_request(call({**other_site, "origin": "https://ruta.example"})) is None
 
 
 @pytest.mark.parametrize(

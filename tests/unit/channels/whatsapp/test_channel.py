@@ -42,7 +42,10 @@ def test_verify_takes_the_example_that_twilio_publishes() -> None:
 def test_verify_takes_a_call_whether_or_not_the_port_was_signed(port: str) -> None:
     """Twilio is not consistent about the port in the address it signs."""
     twilio = FakeTwilio(public_url=f"https://bot.example.org{port}")
-    _channel().verify_request(twilio.webhook(twilio.message("Hola")))
+    request = twilio.webhook(twilio.message("Hola"))
+    assert _channel().verify_request(request) is None
+    with pytest.raises(RequestRefused):
+        _channel().verify_request(dataclasses.replace(request, body=request.body + b"&Body=Adios"))
 
 
 def test_verify_refuses_when_the_gateway_has_another_public_address() -> None:
