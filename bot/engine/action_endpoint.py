@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import logging
+from functools import lru_cache
 from typing import Any
 
+from jsonschema import Validator
+from jsonschema.exceptions import best_match
+from jsonschema.validators import validator_for
+from rasa.core.actions.action import RemoteAction
 from rasa.utils.endpoints import EndpointConfig
 from rasa_sdk.executor import ActionExecutor
 
@@ -36,3 +41,22 @@ class InProcessActions(EndpointConfig):
         except Exception as error:  # Any fault of an action; see above.
             logger.error("action_failed action=%s code=%s", call.get("next_action"), type(error).__name__)
             return {"events": [], "responses": []}
+
+
+@lru_cache(maxsize=1)
+def _validator() -> Validator:
+    schema = RemoteAction.action_response_format_spec()
+    kind = validator_for(schema)
+    kind.check_schema(schema)
+    return kind(schema)
+
+
+def _validate_result(_action: RemoteAction, result: dict[str, Any]) -> bool:
+    """Check what an action returned, as the engine does; but the engine checks its own schema each time, which takes 50 ms."""
+    fault = best_match(_validator().iter_errors(result))
+    if fault is not None:
+        raise fault
+    return True
+
+
+RemoteAction._validate_action_result = _validate_result
