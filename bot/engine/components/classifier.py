@@ -126,10 +126,10 @@ class CalibratedSvmClassifier(GraphComponent, IntentClassifier):
         scores = self._bias.copy()
         first = 0  # The parts one by one: putting them into one matrix takes longer than the sum.
         for name, part in self._features.transformer_list:
-            counted = part.transform([text])
+            columns, values = part.weigh(text)
             weight = (self._features.transformer_weights or {}).get(name, 1.0)
-            scores += weight * (counted.data @ self._weights[first + counted.indices].astype(np.float32))
-            first += counted.shape[1]
+            scores += weight * (values @ self._weights[first + columns].astype(np.float32))
+            first += len(part.vocabulary_)
         chances = softmax(scores / self._temperatures.get(locale, self._temperatures[""]))
         return [{"name": self._labels[i], "confidence": float(chances[i])} for i in np.argsort(-chances)]
 

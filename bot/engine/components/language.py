@@ -152,8 +152,8 @@ def identify(model: Pipeline, text: str) -> tuple[str, float]:
     classes = model.named_steps["classes"]
     if len(classes.classes_) > 2:
         # The same as `predict_proba` for several classes, without its checks of the input: half the time.
-        grams = model.named_steps["grams"].transform([text])
-        scores: NDArray[np.float64] = np.asarray(grams @ classes.coef_.T)[0] + classes.intercept_
+        columns, values = model.named_steps["grams"].weigh(text)
+        scores: NDArray[np.float64] = classes.coef_[:, columns] @ values + classes.intercept_
         chances = softmax(scores)
     else:
         chances = model.predict_proba([text])[0]

@@ -124,6 +124,11 @@ def test_the_quick_features_are_the_usual_ones() -> None:
     for asked in ([*texts, "pasaporte pasaporte y visa"], ["zzz"], [""]):
         difference = quick.transform(asked) - usual.transform(asked)
         assert abs(difference).max() < 1e-6
+        for text, row in zip(asked, usual.transform(asked).toarray(), strict=True):
+            columns, values = quick.weigh(text)
+            alone = np.zeros_like(row)
+            alone[columns] = values
+            assert abs(alone - row).max() < 1e-6
 
 
 def test_one_intent_is_not_enough_to_train(storage: LocalModelStorage) -> None:
