@@ -47,7 +47,7 @@ dialogue: .venv/installed-dev  ## Validate the domain with the engine's own tool
 	@echo "rasa data validate: clean"
 unit: .venv/installed-dev  ## Train if needed, then run all tests.
 	@mkdir -p var && $(RUTA) train --if-needed
-	@$(PYTHON) -m pytest -n 2 --dist loadfile
+	@$(PYTHON) -m pytest -n 3 --dist loadfile
 
 drill: .venv/installed-dev  ## Break everything (kills, full disk, failing providers) and prove that nothing is lost.
 	@$(RUTA) train --if-needed && $(PYTHON) -m tests.drill

@@ -34,8 +34,8 @@ from bot.storage.models import Conversation, Inbound, Outbound
 from bot.storage.session import Database
 from bot.storage.vault import Vault
 from bot.wiring import Paths, utc_now
-from tests.support.fake_twilio import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, SENDER
 from tests.support.programs import ROOT, Programs, run_programs
+from tests.support.provider_settings import whatsapp_settings
 from tests.support.server import serve
 
 CONNECTIONS = 20
@@ -110,14 +110,8 @@ def measure_worker(
 def _running(folder: Path, twilio_url: str, name: str) -> Iterator[tuple[Programs, Database, Vault]]:
     settings = {
         "RUTA_CHANNELS": "whatsapp",
-        "RUTA_PUBLIC_URL": PUBLIC_URL,
         "RUTA_LOG_LEVEL": "WARNING",
-        "RUTA_WHATSAPP_ACCOUNT_SID": ACCOUNT_SID,
-        "RUTA_WHATSAPP_AUTH_TOKEN": AUTH_TOKEN,
-        "RUTA_WHATSAPP_SENDER": SENDER,
-        "RUTA_WHATSAPP_API_URL": twilio_url,
-        "RUTA_WHATSAPP_CONTENT_URL": twilio_url,
-        "RUTA_WHATSAPP_TEMPLATES_FILE": str(folder / "templates.json"),
+        **whatsapp_settings(twilio_url, folder),
     }
     with run_programs(folder, settings, name) as programs:
         database = Database(programs.environment["RUTA_DATABASE_URL"])

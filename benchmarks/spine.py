@@ -33,8 +33,9 @@ from benchmarks.load import Letters, NotedCalls, Posted, make_twilio, post_at_ra
 from benchmarks.peers import bare_server, commit_seconds
 from bot.engine.examples import read_training_examples
 from bot.logs import set_up_logging
-from tests.support.fake_twilio import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, SENDER, FakeTwilio
+from tests.support.fake_twilio import FakeTwilio
 from tests.support.programs import ROOT, Programs, run_programs
+from tests.support.provider_settings import whatsapp_settings
 from tests.support.server import serve
 
 GATEWAY_STARTS = 3
@@ -256,13 +257,7 @@ def program_settings(twilio_url: str, folder: Path) -> dict[str, str]:
     return {
         "RUTA_CHANNELS": "whatsapp",
         "RUTA_LOG_LEVEL": "WARNING",
-        "RUTA_PUBLIC_URL": PUBLIC_URL,
-        "RUTA_WHATSAPP_ACCOUNT_SID": ACCOUNT_SID,
-        "RUTA_WHATSAPP_AUTH_TOKEN": AUTH_TOKEN,
-        "RUTA_WHATSAPP_SENDER": SENDER,
-        "RUTA_WHATSAPP_API_URL": twilio_url,
-        "RUTA_WHATSAPP_CONTENT_URL": twilio_url,
-        "RUTA_WHATSAPP_TEMPLATES_FILE": str(folder / "templates.json"),
+        **whatsapp_settings(twilio_url, folder),
     }
 
 

@@ -74,27 +74,18 @@ def build_app(
     sending = SendingLoop(pushed, outbox, turns, clock)
     hub = FeedHub(feed, pulled, turns)
     changes = Changes(database, [sending.wake, hub.wake])
-    background: dict[str, Callable[[], Awaitable[None]]] = {
-        "storing": writer.run,
-        "feed": hub.run,
-        "changes": changes.run,
-        **({"overdue": overdue.run} if overdue else {}),
-        **({"purging": purging.run} if purging else {}),
-        **{f"polling_{name}": partial(poll_channel, channel, inbox) for name, channel in pushed.items()},
-    }
-    health = Health([*_own_checks(database, sending), *checks])
+    background: dict[str, Callable[[], Awaitable[None]]] = {"storing": writer.run, "feed": hub.run, "changes": changes.run}
+    background |= {name: loop.run for name, loop in (("overdue", overdue), ("purging", purging)) if loop}
+    background |= {f"polling_{name}": partial(poll_channel, channel, inbox) for name, channel in pushed.items()}
+    routes = [
+        *_health_routes(Health([*_own_checks(database, sending), *checks])),
+        *_webhook_routes(channels, writer, public_url),
+        *(route for channel in pulled.values() for route in PullRoutes(channel, hub, public_url).routes()),
+        *_first_page_routes(pulled),
+    ]
     app = Starlette(
-        routes=[
-            Route("/healthz", health.alive, methods=["GET"]),
-            Route("/readyz", health.ready, methods=["GET"]),
-            *_webhook_routes(channels, writer, public_url),
-            *(route for channel in pulled.values() for route in PullRoutes(channel, hub, public_url).routes()),
-            *_first_page_routes(pulled),
-        ],
-        middleware=[
-            Middleware(SecurityHeaders, is_https=public_url.startswith("https://")),
-            Middleware(BodyLimit),
-        ],
+        routes=routes,
+        middleware=[Middleware(SecurityHeaders, is_https=public_url.startswith("https://")), Middleware(BodyLimit)],
         lifespan=partial(_lifespan, channels=channels, background=background, sending=sending, hub=hub),
     )
     app.router.redirect_slashes = False  # It would build the address from the caller's Host header.
@@ -114,6 +105,10 @@ def _own_checks(database: Database, sending: SendingLoop) -> list[ReadyCheck]:
         return True
 
     return [ReadyCheck("database_down", database_answers), ReadyCheck("sending_stopped", lambda: sending.is_alive)]
+
+
+def _health_routes(health: Health) -> list[Route]:
+    return [Route("/healthz", health.alive, methods=["GET"]), Route("/readyz", health.ready, methods=["GET"])]
 
 
 def _webhook_routes(channels: Mapping[str, Channel], writer: InboxWriter, public_url: str) -> list[Route]:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 
-import psycopg
 from sqlalchemy import Executable, bindparam, func, select
 from sqlalchemy.orm import Session
 
@@ -58,6 +57,8 @@ class Notices:
         """Call `wake` at each notice, and each time when listening begins or ends, until cancelled; on SQLite return at once."""
         if self._database.engine.dialect.name != "postgresql":
             return
+        import psycopg  # Here: it takes 5 MiB, which a system on SQLite does without.
+
         while True:
             try:
                 await self._listen(wake)
@@ -69,6 +70,8 @@ class Notices:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _listen(self, wake: Callable[[], None]) -> None:
+        import psycopg
+
         engine = self._database.engine
         arguments, options = engine.dialect.create_connect_args(engine.url)
         connection = await psycopg.AsyncConnection.connect(*arguments, **{**_KEEPALIVE, **options}, autocommit=True)

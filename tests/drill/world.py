@@ -18,10 +18,9 @@ from tests.drill.postgres import DrillPostgres
 from tests.drill.program import SENDING_LEASE, WORKER_LEASE
 from tests.drill.providers import DrillTelegram, DrillTwilio, Ledger
 from tests.drill.volume import Volume, open_volume
-from tests.support.fake_telegram import SECRET, TOKEN
-from tests.support.fake_twilio import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, SENDER
 from tests.support.postgres import find_binaries
 from tests.support.programs import ROOT, Programs, run_programs
+from tests.support.provider_settings import telegram_settings, whatsapp_settings
 from tests.support.server import serve
 
 PROVIDER_SECONDS = 2.0
@@ -92,18 +91,9 @@ def _settings(folder: Path, twilio_url: str, telegram_url: str) -> dict[str, str
     return {
         "RUTA_CHANNELS": "whatsapp,telegram",
         "RUTA_LOG_LEVEL": "WARNING",
-        "RUTA_PUBLIC_URL": PUBLIC_URL,
-        "RUTA_WHATSAPP_ACCOUNT_SID": ACCOUNT_SID,
-        "RUTA_WHATSAPP_AUTH_TOKEN": AUTH_TOKEN,
-        "RUTA_WHATSAPP_SENDER": SENDER,
-        "RUTA_WHATSAPP_API_URL": twilio_url,
-        "RUTA_WHATSAPP_CONTENT_URL": twilio_url,
-        "RUTA_WHATSAPP_TEMPLATES_FILE": str(folder / "templates.json"),
+        **whatsapp_settings(twilio_url, folder),
         "RUTA_WHATSAPP_TIMEOUT_SECONDS": str(PROVIDER_SECONDS),
-        "RUTA_TELEGRAM_BOT_TOKEN": TOKEN,
-        "RUTA_TELEGRAM_MODE": "webhook",
-        "RUTA_TELEGRAM_WEBHOOK_SECRET": SECRET,
-        "RUTA_TELEGRAM_API_URL": telegram_url,
+        **telegram_settings(telegram_url),
         "RUTA_TELEGRAM_TIMEOUT_SECONDS": str(PROVIDER_SECONDS),
     }
 

@@ -15,8 +15,9 @@ import pytest
 
 from tests.contract.whatsapp.cases import make_provider as make_twilio
 from tests.support.conversation import WhatsAppConversation
-from tests.support.fake_twilio import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, SENDER, FakeTwilio
+from tests.support.fake_twilio import AUTH_TOKEN, FakeTwilio
 from tests.support.programs import Programs, run_programs
+from tests.support.provider_settings import whatsapp_settings
 from tests.support.server import serve
 from tests.support.waiting import became
 
@@ -60,13 +61,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with serve(twilio.app) as twilio_url:
         settings = {
             "RUTA_CHANNELS": "whatsapp",
-            "RUTA_PUBLIC_URL": PUBLIC_URL,
-            "RUTA_WHATSAPP_ACCOUNT_SID": ACCOUNT_SID,
-            "RUTA_WHATSAPP_AUTH_TOKEN": AUTH_TOKEN,
-            "RUTA_WHATSAPP_SENDER": SENDER,
-            "RUTA_WHATSAPP_API_URL": twilio_url,
-            "RUTA_WHATSAPP_CONTENT_URL": twilio_url,
-            "RUTA_WHATSAPP_TEMPLATES_FILE": str(folder / "templates.json"),
+            **whatsapp_settings(twilio_url, folder),
             "RUTA_LOG_FORMAT": "json",
             "RUTA_METRICS_PORT": str(metrics_port),
         }

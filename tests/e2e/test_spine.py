@@ -13,9 +13,10 @@ import pytest
 
 from tests.contract.whatsapp.cases import make_provider as make_twilio
 from tests.support.conversation import Conversation, TelegramConversation, WhatsAppConversation
-from tests.support.fake_telegram import SECRET, TOKEN, FakeTelegram
-from tests.support.fake_twilio import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, SENDER, FakeTwilio
+from tests.support.fake_telegram import TOKEN, FakeTelegram
+from tests.support.fake_twilio import AUTH_TOKEN, FakeTwilio
 from tests.support.programs import Programs, run_programs
+from tests.support.provider_settings import telegram_settings, whatsapp_settings
 from tests.support.server import serve
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -50,17 +51,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with serve(twilio.app) as twilio_url, serve(telegram.app) as telegram_url:
         settings = {
             "RUTA_CHANNELS": "webchat,whatsapp,telegram",
-            "RUTA_PUBLIC_URL": PUBLIC_URL,
-            "RUTA_WHATSAPP_ACCOUNT_SID": ACCOUNT_SID,
-            "RUTA_WHATSAPP_AUTH_TOKEN": AUTH_TOKEN,
-            "RUTA_WHATSAPP_SENDER": SENDER,
-            "RUTA_WHATSAPP_API_URL": twilio_url,
-            "RUTA_WHATSAPP_CONTENT_URL": twilio_url,
-            "RUTA_WHATSAPP_TEMPLATES_FILE": str(folder / "templates.json"),
-            "RUTA_TELEGRAM_BOT_TOKEN": TOKEN,
-            "RUTA_TELEGRAM_MODE": "webhook",
-            "RUTA_TELEGRAM_WEBHOOK_SECRET": SECRET,
-            "RUTA_TELEGRAM_API_URL": telegram_url,
+            **whatsapp_settings(twilio_url, folder),
+            **telegram_settings(telegram_url),
         }
         with run_programs(folder, settings) as programs:
             _set_up_templates(programs)

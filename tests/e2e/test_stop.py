@@ -27,8 +27,9 @@ from bot.storage.vault import Vault
 from bot.wiring import utc_now
 from tests.support.builders import KEY, make_inbound
 from tests.support.echo_worker import EchoWorker
-from tests.support.fake_telegram import SECRET, TOKEN, FakeTelegram
+from tests.support.fake_telegram import SECRET, FakeTelegram
 from tests.support.programs import Programs, run_programs
+from tests.support.provider_settings import telegram_settings
 from tests.support.server import serve
 from tests.support.telegram_updates import Updates
 from tests.support.waiting import became
@@ -100,10 +101,7 @@ def world(empty_database: Database, tmp_path: Path) -> Iterator[World]:
             "RUTA_ENCRYPTION_KEYS": key,
             "RUTA_HASH_KEY": KEY,
             "RUTA_CHANNELS": "telegram",
-            "RUTA_TELEGRAM_BOT_TOKEN": TOKEN,
-            "RUTA_TELEGRAM_MODE": "webhook",
-            "RUTA_TELEGRAM_WEBHOOK_SECRET": SECRET,
-            "RUTA_TELEGRAM_API_URL": telegram_url,
+            **telegram_settings(telegram_url),
         }
         with run_programs(tmp_path, settings) as programs:
             yield World(programs, empty_database, telegram, Vault([key], KEY))

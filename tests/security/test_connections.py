@@ -82,22 +82,24 @@ def dribbling(connections: list[socket.socket], byte: bytes) -> Iterator[None]:
             connection.close()
 
 
-@pytest.mark.parametrize(
-    ("first", "byte"),
-    [
-        (b"GET /healthz HTTP/1.1\r\nx-slow: ", b"a"),
-        (b"", b"\r\n"),
-        (b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n", b"\r\n"),
-        (b"POST /webchat/messages HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n", b"a"),
-    ],
-    ids=["headers", "nothing", "between_calls", "body"],
-)
-def test_byte_at_a_time_is_cut_off_and_others_are_served(gateway: Programs, first: bytes, byte: bytes) -> None:
-    """Whatever part of a call comes a byte at a time, the connection ends in time."""
-    slow = [connect(gateway, first) for _ in range(20)]
-    with dribbling(slow, byte):
+SLOW = {
+    "headers": (b"GET /healthz HTTP/1.1\r\nx-slow: ", b"a"),
+    "nothing": (b"", b"\r\n"),
+    "between_calls": (b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n", b"\r\n"),
+    "body": (b"POST /webchat/messages HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n", b"a"),
+}
+"""What a slow caller sends first, and then a byte at a time."""
+
+
+def test_byte_at_a_time_is_cut_off_and_others_are_served(gateway: Programs) -> None:
+    """Whatever part of a call comes a byte at a time, the connection ends in time; all kinds attack together."""
+    with contextlib.ExitStack() as attack:
+        slow = {name: [connect(gateway, first) for _ in range(20)] for name, (first, _) in SLOW.items()}
+        for name, (_, byte) in SLOW.items():
+            attack.enter_context(dribbling(slow[name], byte))
         assert_others_are_served(gateway)
-        assert all(is_closed(connection) for connection in slow)
+        for name, connections in slow.items():
+            assert all(is_closed(connection) for connection in connections), name
 
 
 def test_hundreds_of_silent_connections_do_not_lock_others_out(gateway: Programs) -> None:

@@ -37,11 +37,12 @@ from tests.contract.whatsapp.cases import make_provider
 from tests.support.builders import System, make_inbound
 from tests.support.fake_telegram import SECRET, TOKEN, FakeTelegram
 from tests.support.fake_telegram import refuse as telegram_refuses
-from tests.support.fake_twilio import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, SENDER, FakeTwilio
+from tests.support.fake_twilio import AUTH_TOKEN, FakeTwilio
 from tests.support.personal_items import Item, make_items, make_profile_items
 from tests.support.postgres import find_binaries, run_postgres
 from tests.support.privacy import privacy_desk
 from tests.support.programs import Programs, run_programs
+from tests.support.provider_settings import telegram_settings, whatsapp_settings
 from tests.support.server import serve
 from tests.support.telegram_updates import Updates
 from tests.support.twilio_answers import Answer
@@ -112,18 +113,9 @@ def _planted_world(folder: Path, settings: dict[str, str]) -> Iterator[World]:
     with serve(twilio.app) as twilio_url, serve(telegram.app) as telegram_url:
         settings |= {
             "RUTA_CHANNELS": "webchat,whatsapp,telegram",
-            "RUTA_PUBLIC_URL": PUBLIC_URL,
             "RUTA_LOG_LEVEL": "DEBUG",
-            "RUTA_WHATSAPP_ACCOUNT_SID": ACCOUNT_SID,
-            "RUTA_WHATSAPP_AUTH_TOKEN": AUTH_TOKEN,
-            "RUTA_WHATSAPP_SENDER": SENDER,
-            "RUTA_WHATSAPP_API_URL": twilio_url,
-            "RUTA_WHATSAPP_CONTENT_URL": twilio_url,
-            "RUTA_WHATSAPP_TEMPLATES_FILE": str(folder / "templates.json"),
-            "RUTA_TELEGRAM_BOT_TOKEN": TOKEN,
-            "RUTA_TELEGRAM_MODE": "webhook",
-            "RUTA_TELEGRAM_WEBHOOK_SECRET": SECRET,
-            "RUTA_TELEGRAM_API_URL": telegram_url,
+            **whatsapp_settings(twilio_url, folder),
+            **telegram_settings(telegram_url),
             "TMPDIR": str(folder / "tmp"),
         }
         if "metrics_port" in Settings.__fields__:

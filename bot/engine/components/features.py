@@ -13,7 +13,7 @@ from sklearn.preprocessing import normalize
 
 
 class QuickTfidf(TfidfVectorizer):
-    """The vectorizer with sublinear counts and lengths of one, quicker: on one text the parent is busy with matrices and checks."""
+    """The vectorizer with sublinear counts and lengths of one, quicker: on one text the parent is busy with checks."""
 
     def __getstate__(self) -> dict[str, object]:
         """Return what is kept in a model: not the analyzer, which is a function of this process."""

@@ -67,13 +67,13 @@ def test_a_question_of_its_own_is_none(text: str) -> None:
 
 
 def test_examples_of_other_intents_are_left_to_the_classifier() -> None:
-    """Of 30,000 examples hardly any that means something else is taken for a follow-up."""
+    """Of every third of 30,000 examples hardly any that means something else is taken for a follow-up."""
     taken = [
         (one.intent, one.text)
-        for one in read_training_examples(VOCABULARY.parents[1])
+        for one in read_training_examples(VOCABULARY.parents[1])[::3]
         if len(one.text) < 60 and (found := _find(one.text)) and found.intent != one.intent and one.intent != "more_detail"
     ]
-    assert len(taken) < 15, taken
+    assert len(taken) < 6, taken
 
 
 def test_the_sections_are_those_of_the_content() -> None:
