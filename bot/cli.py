@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 ROOT = Path.cwd()
 WORKER_NICENESS = 5
 """How much the engine stands back for the gateway on one machine: an answer may wait, an acknowledgement may not."""
+WORKER_COLLECTS_AFTER = 5_000
+"""New objects after which a worker looks for unused ones; Python's default of 700 means several times a turn."""
 screen = Console(stderr=True, highlight=False)
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, help=__doc__)
 whatsapp = typer.Typer(no_args_is_help=True, help="WhatsApp through Twilio.")
@@ -126,6 +129,7 @@ def worker(
     built = build_worker(opened)
     serve_worker_metrics(opened, built, metrics_port)
     asyncio.run(built.decide(fresh_turn("hola", "", utc_now())))  # The first message loads what later ones share.
+    gc.set_threshold(WORKER_COLLECTS_AFTER, *gc.get_threshold()[1:])
     say_ready()
     asyncio.run(_work(built))
 

@@ -107,6 +107,9 @@ class Destinations:
         # "The states" must not be found in "the state": a name that begins with an article is taken as it is listed.
         phrases = [" ".join(key) for key in fuzzy if len(key) > 1 and key[0] not in self._articles]
         self._phrases = [phrase for phrase in phrases if len(phrase) >= FUZZY_PHRASE_LENGTH]
+        self._by_beginning: dict[tuple[str, int], list[str]] = {}
+        for name in (*self._words, *self._phrases):
+            self._by_beginning.setdefault(_beginning(name), []).append(name)
         self._resemble = lru_cache(maxsize=_MOST_REMEMBERED)(self._resembling)
         self.values = frozenset(name.value for name in self._names.values())
 
@@ -157,9 +160,12 @@ class Destinations:
         if len(typed) < (FUZZY_PHRASE_LENGTH if is_phrase else FUZZY_LENGTH) or typed in self._common:
             return (), 0.0
         listed, cutoff = (self._phrases, FUZZY_PHRASE_SCORE) if is_phrase else (self._words, FUZZY_SCORE)
-        best = process.extractOne(typed, listed, scorer=fuzz.ratio, score_cutoff=cutoff)
         # A name begins as it is spelled, whatever else goes wrong: "inglaterra" is no "tierra", "halemania" is rare.
-        if best is None or best[0][0] != typed[0] or best[0].count(" ") != typed.count(" "):
+        likely = self._by_beginning.get(_beginning(typed), ())
+        if process.extractOne(typed, likely, scorer=fuzz.ratio, score_cutoff=cutoff) is None:
+            return (), 0.0
+        best = process.extractOne(typed, listed, scorer=fuzz.ratio, score_cutoff=cutoff)
+        if best is None or _beginning(best[0]) != _beginning(typed):
             return (), 0.0
         return tuple(best[0].split(" ")), round(best[1] / 100.0, 2)
 
@@ -231,6 +237,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _key(written: str) -> tuple[str, ...]:
     return tuple(word.text for word in split_words(str(written)))
+
+
+def _beginning(name: str) -> tuple[str, int]:
+    """Return a name's first letter, and how many words follow its first one."""
+    return name[0], name.count(" ")
 
 
 def _folded(data: Mapping[str, Any], name: str) -> frozenset[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -29,6 +29,7 @@ _JOINED_LENGTH = 8
 _ELISIONS = frozenset("jmtldsnc")
 _MOST_REMEMBERED = 8192
 _MOST_LETTERS = 32
+_MOST_READINGS = 4
 
 
 @dataclass(frozen=True)
@@ -114,10 +115,13 @@ class Lexicon:
         self._real = frozenset(real_words) - self._words
         self._by_collapsed: dict[str, str] = {}
         self._by_length: dict[int, list[str]] = {}
+        self._by_remains: dict[str, list[str]] = {}
         for word in sorted(self._words):
             self._by_collapsed.setdefault(_RUN.sub(r"\1", word), word)
-            if len(word) >= _ONE_TYPO_LENGTH:
+            if len(word) >= _TWO_TYPOS_LENGTH:
                 self._by_length.setdefault(len(word), []).append(word)
+            for remains in _remains(word) if len(word) >= _ONE_TYPO_LENGTH else ():
+                self._by_remains.setdefault(remains, []).append(word)
         self._remembered = lru_cache(maxsize=_MOST_REMEMBERED)(self._read)
 
     def __contains__(self, word: str) -> bool:
@@ -172,15 +176,28 @@ class Lexicon:
     def _misspelt(self, word: str) -> tuple[Reading, ...]:
         if not _ONE_TYPO_LENGTH <= len(word) <= _MOST_LETTERS:
             return ()
+        near = {listed: OSA.distance(word, listed) for listed in self._one_typo_away(word)}
+        near |= dict(self._two_typos_away(word)) if len(word) >= _TWO_TYPOS_LENGTH else {}
         found = [
             Reading((listed,), 100.0 * (1 - distance / max(len(word), len(listed))))
-            for length in range(len(word) - 2, len(word) + 3)
-            for listed, distance, _ in process.extract(
-                word, self._by_length.get(length, ()), scorer=OSA.distance, score_cutoff=_typos(length), limit=8
-            )
-            if distance <= _typos(min(length, len(word)))
+            for listed, distance in near.items()
+            if distance <= _typos(min(len(word), len(listed)))
         ]
-        return tuple(sorted(found, key=lambda reading: -reading.score)[:4])
+        return tuple(sorted(found, key=lambda one: (-one.score, len(one.words[0]), one.words))[:_MOST_READINGS])
+
+    def _one_typo_away(self, word: str) -> set[str]:
+        """Return the listed words that share what is left without one letter: all that are one typo away, and a few more."""
+        return {listed for remains in _remains(word) for listed in self._by_remains.get(remains, ())}
+
+    def _two_typos_away(self, word: str) -> Iterator[tuple[str, int]]:
+        for length in range(len(word) - 2, len(word) + 3):
+            listed = self._by_length.get(length, ())
+            yield from (row[:2] for row in process.extract(word, listed, scorer=OSA.distance, score_cutoff=2, limit=8))
+
+
+def _remains(word: str) -> set[str]:
+    """Return a word, and what is left of it without each of its letters."""
+    return {word, *(word[:place] + word[place + 1 :] for place in range(len(word)))}
 
 
 def _typos(length: int) -> int:
