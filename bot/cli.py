@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bot.content_commands import content
+from bot.drill.commands import drill
 from bot.errors import RutaError
 from bot.logs import set_up_logging
 from bot.privacy_commands import privacy
@@ -58,6 +59,7 @@ editor = typer.Typer(invoke_without_command=True, help="The editor: web pages wi
 GROUPS = {
     "db": db,
     "keys": keys,
+    "drill": drill,
     "content": content,
     "editor": editor,
     "privacy": privacy,
@@ -213,15 +215,16 @@ def explain() -> None:
 def check() -> None:
     """Check content, catalogues and domain; each fault is named with file, line and what to do."""
     from bot.content.checks import check_content
+    from bot.i18n import Catalogues
     from bot.locale_checks import check_catalogues
     from bot.settings import Settings
-    from bot.vocabulary_checks import check_privacy_words
+    from bot.vocabulary_checks import check_other_words, check_privacy_words
     from bot.wiring import CHANNELS
 
     paths = Paths(ROOT)
     limits = list(channel_limits(Settings.parse_obj({"channels": ",".join(CHANNELS), "mode": "development"})).items())
     problems = [*check_content(paths.content, limits, date.today()), *check_catalogues(paths.root)]
-    problems += check_privacy_words(paths.intents)
+    problems += [*check_privacy_words(paths.intents), *check_other_words(paths.intents, Catalogues(paths.locales))]
     for problem in problems:
         place = f"{problem.path.relative_to(ROOT) if problem.path.is_absolute() else problem.path}:{problem.line or 1}"
         screen.print(f"{place}: {'warning' if problem.is_warning else 'error'} [{problem.code}] {problem.message}", markup=False)

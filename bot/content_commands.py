@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from bot.logs import set_up_logging
-from bot.wiring import Paths, utc_now
+from bot.wiring import Paths, open_app, require_current, utc_now
 
 ROOT = Path.cwd()
 screen = Console(stderr=True, highlight=False)
@@ -78,3 +78,21 @@ def content_links(as_json: Annotated[bool, typer.Option("--json", help="Print a 
     write_results(paths.var / "links.json", results)
     print(json.dumps(results_data(results), ensure_ascii=False) if as_json else "\n".join(link_lines(results)))
     raise typer.Exit(1 if any(one.is_broken for one in results) else 0)
+
+
+@content.command("feedback")
+def content_feedback() -> None:
+    """Print what people said of each answer; what many found unhelpful stands first, marked LOW if it is the text sent now.
+
+    Tab-separated: topic, country, language, text's hash, whether it is sent now, helped, did not help, reasons.
+    """
+    from bot.content.loader import load_content
+    from bot.conversations.feedback_counts import count_feedback
+
+    opened = open_app(ROOT)
+    require_current(opened)
+    for one in count_feedback(opened.database, load_content(opened.paths.content)):
+        reasons = ", ".join(f"{name} {count}" for name, count in one.reasons) or "-"
+        state = "LOW" if one.is_low else "now" if one.is_current else "old"
+        row = (one.topic, one.destination or "-", one.locale, one.version, state, one.helpful, one.unhelpful, reasons)
+        print("\t".join(map(str, row)))

@@ -70,3 +70,25 @@ def privacy_receipt(code: Annotated[str, typer.Argument(help="The code that the 
     erased_at = Receipts(opened.database, opened.vault).erased_at(code)
     print(f"erased {erased_at:%Y-%m-%dT%H:%M:%SZ}" if erased_at else "unknown")
     raise typer.Exit(0 if erased_at else 1)
+
+
+@privacy.command("complaints")
+def privacy_complaints(
+    show: Annotated[int, typer.Option(help="Print the text of the complaint with this number.")] = 0,
+    code: Annotated[str, typer.Option(help="Print the number of the complaint with this receipt code.")] = "",
+) -> None:
+    """List complaints about staff or officials: number, time, language; no text is printed unless one is asked for.
+
+    Only people on the short list may run this. The exit code is 1 when there is no such complaint.
+    """
+    from bot.conversations.complaints import Complaints
+
+    opened = open_app(ROOT)
+    require_current(opened)
+    complaints = Complaints(opened.database, opened.vault)
+    if show or code:
+        found = complaints.read(show) if show else complaints.number_of(code)
+        print("unknown" if found is None else found)
+        raise typer.Exit(1 if found is None else 0)
+    for number, at, locale in complaints.list():
+        print(f"{number} {at:%Y-%m-%dT%H:%M:%SZ} {locale}")

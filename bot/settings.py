@@ -59,6 +59,12 @@ class Settings(BaseSettings):
     retention_contact_days: int = Field(
         365, ge=1, le=1825, description="Days after the last message until all that is left of a contact is deleted."
     )
+    retention_feedback_days: int = Field(
+        365, ge=1, le=1095, description="Days for which it is kept whether an answer helped; it names nobody."
+    )
+    retention_complaint_days: int = Field(
+        180, ge=1, le=1095, description="Days for which a complaint about staff or officials is kept, encrypted."
+    )
     retention_receipt_days: int = Field(
         730, ge=1, le=3650, description="Days for which an erasure can be confirmed by its code; the receipt names nobody."
     )

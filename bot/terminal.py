@@ -29,7 +29,7 @@ class TerminalConversation:
         result = await self._worker.decide(replace(self._turn, text=text))
         self._turn = replace(
             self._turn,
-            engine_state=result.engine_state or self._turn.engine_state,
+            engine_state=self._turn.engine_state if result.engine_state is None else result.engine_state,
             locale=result.locale,
             locale_source=result.locale_source,
             choices=_choices(result.replies),

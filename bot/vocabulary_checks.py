@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.content.model import Problem
-from bot.conversations.privacy_words import faults
+from bot.conversations import quick_exit
+from bot.conversations.needs import read_needs
+from bot.conversations.place_finder import PlaceFinder
+from bot.conversations.privacy_words import PrivacyWords, faults
 from bot.conversations.urgent import UrgentPhrases
 from bot.errors import RutaError
+from bot.i18n import Catalogues
 
 
 def check_privacy_words(intents: Path) -> list[Problem]:
@@ -18,3 +22,25 @@ def check_privacy_words(intents: Path) -> list[Problem]:
     except RutaError as error:
         return [Problem(path, 0, "privacy_words", str(error))]
     return [Problem(path, 0, "privacy_words", fault) for fault in found]
+
+
+def check_other_words(intents: Path, texts: Catalogues) -> list[Problem]:
+    """Return what is wrong with the words of the quick exit and of the search for help nearby."""
+    folder = intents / "vocabulary"
+    found = []
+    try:
+        privacy, urgent = PrivacyWords(folder / "privacy.yml"), UrgentPhrases(intents / "urgent")
+        found += quick_exit.faults(folder / "exit.yml", texts, urgent, privacy)
+    except RutaError as error:
+        found.append(str(error))
+    problems = [Problem(folder / "exit.yml", 0, "exit_words", fault) for fault in found]
+    try:
+        needs, finder = read_needs(folder / "needs.yml"), PlaceFinder.open(intents)
+    except RutaError as error:
+        return [*problems, Problem(folder / "needs.yml", 0, "nearby_words", str(error))]
+    for name in (*needs.by_name, "any"):
+        if not texts.has(f"need.{name}"):
+            problems.append(Problem(folder / "needs.yml", 0, "need_without_title", f"add the sentence need.{name} to locales/"))
+    lost = [name for name in finder.listed() if finder.of_list(name) is None]
+    reason = "is in no town of the gazetteer; say in towns.yml, under stands_for, which town it is"
+    return problems + [Problem(folder / "places.yml", 0, "place_unknown", f"{name!r} {reason}") for name in lost]

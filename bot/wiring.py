@@ -192,6 +192,8 @@ def retention_limits(settings: Settings) -> RetentionLimits:
         question_days=settings.retention_question_days,
         contact_days=settings.retention_contact_days,
         receipt_days=settings.retention_receipt_days,
+        feedback_days=settings.retention_feedback_days,
+        complaint_days=settings.retention_complaint_days,
         plan_days=settings.retention_plan_days,
     )
 
@@ -249,13 +251,18 @@ def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None, *, wa
     Raises:
         SettingsError: there is no model.
     """
+    from bot.conversations.complaints import ComplaintDesk
+    from bot.conversations.destinations import Destinations
     from bot.conversations.dialogues.answers import DialogueWords
     from bot.conversations.dialogues.desk import DialogueDesk
     from bot.conversations.dialogues.plan_desk import PlanDesk
+    from bot.conversations.feedback import FeedbackDesk
     from bot.conversations.my_data import MyDataReader
+    from bot.conversations.nearby import NearbyDesk
     from bot.conversations.outbox import Outbox
     from bot.conversations.plans import PlanReader
     from bot.conversations.privacy import PrivacyDesk
+    from bot.conversations.quick_exit import QuickExit
     from bot.conversations.turns import Turns
     from bot.conversations.urgent import UrgentPhrases
     from bot.engine.agent import Engine, FreshEngine
@@ -288,6 +295,11 @@ def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None, *, wa
             limits=limits or channel_limits(app.settings),
             ordinals=app.paths.intents / "vocabulary" / "ordinals.yml",
             notices=Notices(app.database, INBOUND),
+            nearby=NearbyDesk.open(app.paths.intents, app.vault, texts, replies, utc_now),
+            feedback=FeedbackDesk(app.database, app.vault, texts, replies, utc_now),
+            complaints=ComplaintDesk(app.vault, texts, replies),
+            quick_exit=QuickExit(app.paths.intents / "vocabulary" / "exit.yml", texts),
+            destinations=Destinations(app.paths.intents / "vocabulary" / "destinations.yml"),
         )
     )
 

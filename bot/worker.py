@@ -24,16 +24,23 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, Operationa
 from bot import metrics
 from bot.conversations.choices import chosen_payload, tapped_payload
 from bot.conversations.commands import Command, read_command
+from bot.conversations.complaints import REFUSED, ComplaintDesk
+from bot.conversations.complaints import TOPIC as COMPLAINT
+from bot.conversations.destinations import Destinations
 from bot.conversations.dialogues.answers import wrong_kind
 from bot.conversations.dialogues.plan_desk import PlanDesk
+from bot.conversations.feedback import FeedbackDesk
 from bot.conversations.flood import KEPT, REPEATED, TOLD, is_card_in_sight, is_flood, is_told, urgent_mark
 from bot.conversations.masking import mask
+from bot.conversations.nearby import NEAR, NearbyDesk
 from bot.conversations.paging import MORE, fit_choices, following_page
 from bot.conversations.privacy import PrivacyDesk
+from bot.conversations.quick_exit import QuickExit
 from bot.conversations.replies import Replies
 from bot.conversations.turns import Claim, Trace, Turn, TurnResult, Turns
 from bot.conversations.unanswered import unanswered
 from bot.conversations.urgent import UrgentPhrases
+from bot.conversations.urgent_cards import urgent_card
 from bot.errors import LeaseLost, SettingsError
 from bot.i18n import N_, Catalogues
 from bot.messages import ChannelLimits, InboundKind, OutboundMessage
@@ -73,6 +80,11 @@ class WorkerParts:
         engine_seconds: how long the engine may take for one message.
         notices: what wakes an idle worker; without it the worker looks often.
         stop_seconds: how long it may still take when the worker is told to stop.
+        destinations: finds the country in an emergency that the engine failed on.
+        feedback: asks whether answers helped; without it nobody is asked.
+        complaints: takes complaints about staff; without it they get a sentence.
+        quick_exit: hears the words that end a conversation at once.
+        nearby: answers where help is; without it a shared position gets a sentence.
         plans: shows and ticks the plans of a return; without it nobody has one.
     """
 
@@ -87,6 +99,11 @@ class WorkerParts:
     engine_seconds: float = ENGINE_SECONDS
     notices: Notices | None = None
     stop_seconds: float = STOP_SECONDS
+    destinations: Destinations | None = None
+    nearby: NearbyDesk | None = None
+    quick_exit: QuickExit | None = None
+    feedback: FeedbackDesk | None = None
+    complaints: ComplaintDesk | None = None
     plans: PlanDesk | None = None
 
 
@@ -250,6 +267,9 @@ class Worker:
         topic = self._urgent_topic(turn)
         if topic and not is_card_in_sight(topic, turn.earlier):
             return replace(await self._decide(turn), error_code=urgent_mark(topic))
+        leaving = None if topic else self._leaving(turn)
+        if leaving is not None:
+            return replace(leaving, error_code=KEPT)
         stopped = None if topic else self._parts.privacy.hear_stop(turn, mask(turn.text))
         if stopped is not None:
             return stopped
@@ -273,13 +293,19 @@ class Worker:
         not_an_answer = wrong_kind(turn)
         if not_an_answer is not None:
             return await self._parts.engine.answer_turn(turn, "", not_an_answer)
+        located = self._located(turn)
+        if located is not None:
+            return located
         fixed = self._fixed_reply(turn)
         if fixed is not None:
             return self._plain(turn, fixed)
-        text = mask(turn.text)
+        text = _kept_text(turn)
         chosen = chosen_payload(turn, self._parts.ordinals)
         is_tapped = bool(chosen) and turn.kind is InboundKind.QUICK_REPLY
         urgent = self._parts.urgent.match(turn.text) if turn.text and not is_tapped else None
+        leaving = self._leaving(turn) if urgent is None else None
+        if leaving is not None:
+            return leaving
         private = self._parts.privacy.hear(turn, text) if urgent is None else None
         if private is not None:
             return private
@@ -288,16 +314,50 @@ class Worker:
         private = self._parts.privacy.tap(turn, chosen, text) or self._plan(turn, text, chosen)
         if private is not None:
             return private
+        known = self._of_desks(turn, chosen, text)
+        if known is not None:
+            return known
         if chosen.startswith(MORE):
             more = self._parts.texts.text(turn.locale, "reply.more_choices")
             return self._plain(turn, following_page(chosen, more))
         command = read_command(chosen) if chosen else None
         result = await self._parts.engine.answer_turn(turn, text, command)
         result = self._parts.privacy.complete(turn, result)
+        result = self._completed(turn, result, is_tapped=command is not None)
         if command is None and (result.trace.is_miss or result.trace.choices):
             result = self._with_question(result)
         notice = self._shortened_notice(turn)
         return replace(result, replies=[*notice, *result.replies]) if notice else result
+
+    def _located(self, turn: Turn) -> TurnResult | None:
+        """Return the reply to a shared position, unless the words that came with it are a cry for help."""
+        if turn.kind is not InboundKind.LOCATION or self._parts.nearby is None:
+            return None
+        return None if turn.text and self._parts.urgent.match(turn.text) else self._parts.nearby.locate(turn)
+
+    def _leaving(self, turn: Turn) -> TurnResult | None:
+        return self._parts.quick_exit.hear(turn) if self._parts.quick_exit else None
+
+    def _of_desks(self, turn: Turn, chosen: str, text: str) -> TurnResult | None:
+        """Return the reply to a choice of one of our desks, or to words that answer its question."""
+        parts, found = self._parts, None
+        if parts.complaints:
+            found = parts.complaints.tap(turn, chosen) if chosen else parts.complaints.hear(turn)
+        if found is None and parts.feedback and chosen:
+            found = parts.feedback.tap(turn, chosen, text)
+        if found is None and parts.nearby:
+            found = parts.nearby.tap(turn, chosen, text) if chosen else parts.nearby.hear(turn, text)
+        return found
+
+    def _completed(self, turn: Turn, result: TurnResult, *, is_tapped: bool) -> TurnResult:
+        """Let our desks put their reply in place of the engine's sentence, and ask under an answer whether it helped."""
+        if self._parts.nearby:
+            result = self._parts.nearby.complete(turn, result, is_tapped=is_tapped)
+        if self._parts.complaints:
+            result = self._parts.complaints.complete(turn, result)
+        if self._parts.feedback:
+            result = self._parts.feedback.offer(turn, self._parts.feedback.complete(turn, result))
+        return result
 
     def _plan(self, turn: Turn, masked: str, chosen: str) -> TurnResult | None:
         return self._parts.plans.hear(turn, masked, chosen) if self._parts.plans else None
@@ -305,12 +365,11 @@ class Worker:
     def _fixed_reply(self, turn: Turn) -> OutboundMessage | None:
         """Return the reply to what is no question, or None."""
         if turn.kind is InboundKind.QUICK_REPLY and not read_command(tapped_payload(turn)):
-            is_page = turn.payload.startswith(MORE)
-            return None if is_page or turn.text else self._parts.replies.sentence("reply.choice_expired", turn.locale)
-        key = {
-            InboundKind.LOCATION: N_("reply.location_received"),
-            InboundKind.UNSUPPORTED: N_("reply.unsupported"),
-        }.get(turn.kind)
+            is_ours = turn.payload.startswith((MORE, NEAR)) or turn.payload == REFUSED
+            return None if is_ours or turn.text else self._parts.replies.sentence("reply.choice_expired", turn.locale)
+        key = N_("reply.unsupported") if turn.kind is InboundKind.UNSUPPORTED else None
+        if turn.kind is InboundKind.LOCATION and not (turn.text and self._parts.urgent.match(turn.text)):
+            key = N_("reply.location_received")
         if turn.kind is InboundKind.GROUP:  # Said once, and without choices that everybody in the group could tap.
             key_in_group = N_("reply.group_private_only")
             return OutboundMessage("" if turn.has_been_answered else self._parts.texts.text(turn.locale, key_in_group))
@@ -324,7 +383,8 @@ class Worker:
         """Note for staff what got no certain answer."""
         trace = result.trace
         urgent = [topic.id for topic in self._parts.replies.catalogue.values() if topic.is_urgent]
-        question = unanswered(result.masked_text, trace.decision, trace.is_miss, trace.choices, trace.ranking, urgent)
+        apart = [*urgent, COMPLAINT]  # What may be one must not lie in a list of everyday questions either.
+        question = unanswered(result.masked_text, trace.decision, trace.is_miss, trace.choices, trace.ranking, apart)
         return replace(result, question=question)
 
     def _shortened_notice(self, turn: Turn) -> list[OutboundMessage]:
@@ -334,17 +394,26 @@ class Worker:
 
     def _plain(self, turn: Turn, reply: OutboundMessage) -> TurnResult:
         replies = [reply] if reply.text else []
-        return TurnResult(replies, mask(turn.text), turn.locale, turn.locale_source, trace=Trace("fixed"))
+        return TurnResult(replies, _kept_text(turn), turn.locale, turn.locale_source, trace=Trace("fixed"))
 
     def _failed(self, turn: Turn, code: str) -> TurnResult:
-        sentence = self._parts.replies.sentence("reply.engine_failed", turn.locale)
-        masked, trace = mask(turn.text), Trace("failed")
-        return TurnResult([sentence], masked, turn.locale, turn.locale_source, error_code=code[:60], trace=trace)
+        is_tapped = turn.kind is InboundKind.QUICK_REPLY
+        urgent = self._parts.urgent.match(turn.text) if turn.text and not is_tapped else None
+        reply = self._parts.replies.sentence("reply.engine_failed", turn.locale)
+        if urgent is not None:  # Whatever is broken, somebody in danger reads where help is.
+            reply = urgent_card(urgent, turn, self._parts.replies, self._parts.destinations)
+        masked, trace = _kept_text(turn), Trace("failed")
+        return TurnResult([reply], masked, turn.locale, turn.locale_source, error_code=code[:60], trace=trace)
 
     def _page(self, result: TurnResult, turn: Turn) -> TurnResult:
         limits = self._parts.limits.get(turn.channel)
         replies = [fit_choices(reply, limits, self._parts.texts, result.locale) for reply in result.replies]
         return replace(result, replies=replies)
+
+
+def _kept_text(turn: Turn) -> str:
+    """Return what is kept of a message: masked, and nothing of what names a shared position."""
+    return "" if turn.kind is InboundKind.LOCATION else mask(turn.text)
 
 
 def _tell_committed(turn: Turn, result: TurnResult, seconds: float, *, is_dead: bool) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 
 import yaml
 
+from bot.content.opening import ALL_DAY
 from bot.content.writing import format_mapping
 
 FOLDER = "help-points"
 HELP_POINT_ORDER = (
-    *("fact", "name", "names", "kind", "country", "province", "city", "address", "phone", "url"),
+    *("fact", "name", "names", "kind", "country", "province", "city", "lat", "lon", "address", "phone", "url"),
     *("hours", "opening", "what_to_bring", "note", "confidence", "checked_on", "page_date", "source_url", "retired_on"),
 )
 """The order of the keys of a help point's file."""
@@ -68,5 +69,5 @@ def help_point_slugs(content: Path) -> Iterator[str]:
 
 def opening_claims(opening: Mapping[str, Any]) -> str:
     """Return the hours of a help point as one text to be held against its fact; "all day" is left out."""
-    spans = [span for value in opening.values() if isinstance(value, list) for span in value if span != "00:00-24:00"]
+    spans = [span for value in opening.values() if isinstance(value, list) for span in value if span != ALL_DAY]
     return ", ".join(dict.fromkeys(spans))

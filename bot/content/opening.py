@@ -8,13 +8,14 @@ each language. A span whose end is not after its begin goes on past midnight.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, time
 from typing import Any
 
 DAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
 """The keys of the days, Monday first."""
 APPOINTMENT = "by appointment"
+ALL_DAY = "00:00-24:00"
 
 _SPAN = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
 _CLOSED = "off"
@@ -75,15 +76,28 @@ def read_spans(text: str) -> list[str]:
     return spans
 
 
+def is_always_open(opening: Mapping[str, Any]) -> bool:
+    """Tell whether a place never closes."""
+    return all(opening.get(day) == [ALL_DAY] for day in DAYS)
+
+
+def closing_time(opening: Mapping[str, Any], at: datetime) -> time | None:
+    """Return when a place that is open at a moment of its own local time closes; None when it is closed or nobody knows."""
+    minute = at.hour * 60 + at.minute
+    for begin, end in map(_minutes, opening.get(DAYS[at.weekday() - 1]) or ()):
+        if end <= begin and minute < end:
+            return time(*divmod(end, 60))
+    for begin, end in map(_minutes, opening.get(DAYS[at.weekday()]) or ()):
+        if begin <= minute < (end if end > begin else _MINUTES_OF_DAY):
+            return time(*divmod(end % _MINUTES_OF_DAY, 60))
+    return None
+
+
 def is_open(opening: Mapping[str, Any], at: datetime) -> bool | None:
     """Tell whether a place is open at a moment of its own local time; None: nobody knows. Holidays are not known here."""
-    today, minute = opening.get(DAYS[at.weekday()]), at.hour * 60 + at.minute
-    yesterday: Sequence[str] = opening.get(DAYS[at.weekday() - 1]) or ()
-    if any(end <= begin and minute < end for begin, end in map(_minutes, yesterday)):
+    if closing_time(opening, at) is not None:
         return True
-    if today is None:
-        return None
-    return any(begin <= minute < (end if end > begin else _MINUTES_OF_DAY) for begin, end in map(_minutes, today))
+    return None if opening.get(DAYS[at.weekday()]) is None else False
 
 
 def _follows(day: str, other: str) -> bool:

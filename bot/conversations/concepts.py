@@ -55,6 +55,10 @@ class Concepts:
     def __reduce__(self) -> tuple[type[Concepts], tuple[object, ...]]:
         return Concepts, (self._rows, self._real_words)  # It travels inside the model; what the lexicon remembers does not.
 
+    def names(self) -> list[str]:
+        """Return all names."""
+        return sorted({name for _, name in self._rows})
+
     def find(self, text: str) -> list[str]:
         """Return the names that a text speaks of, each as often as it does."""
         return [found.name for found in self.find_places(text)]

@@ -1,4 +1,4 @@
-"""What a turn changes beside its replies, stored in its own transaction: stop, begin again, erase, void old buttons, plans."""
+"""What a turn changes beside its replies, stored in its own transaction: stop, begin again, erase, leave, void buttons, plans."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from bot.conversations.commands import payload
 from bot.conversations.opt_out import resume_contact, stop_contact
 from bot.conversations.plans import delete_plan, save_plan, tick_item
-from bot.storage.models import QuickReplyToken
+from bot.storage.models import Outbound, QuickReplyToken
 
 ERASE_YES = payload("erase_confirmed")
 ERASE_NO = payload("erase_refused")
@@ -26,6 +26,7 @@ class EffectKind(str, Enum):
     RESUME = "resume"
     ERASE = "erase"
     VOID_ERASURE = "void_erasure"
+    EXIT = "exit"
     SAVE_PLAN = "save_plan"
     TICK_PLAN = "tick_plan"
     DELETE_PLAN = "delete_plan"
@@ -37,12 +38,14 @@ class Effect:
 
     Attributes:
         receipt_hash: what is kept of the receipt's code, for `ERASE`.
+        before: replies queued before this time do not go out any more, for `EXIT`.
         dialogue: which dialogue made a plan, for `SAVE_PLAN`.
         topics: the steps of a plan, or the one to be ticked.
     """
 
     kind: EffectKind
     receipt_hash: str = ""
+    before: datetime | None = None
     dialogue: str = ""
     topics: tuple[str, ...] = ()
 
@@ -62,3 +65,8 @@ def apply_effect(session: Session, effect: Effect, contact_id: str, conversation
     elif effect.kind is EffectKind.VOID_ERASURE:
         buttons = (QuickReplyToken.conversation_id == conversation_id, QuickReplyToken.payload.in_((ERASE_YES, ERASE_NO)))
         session.connection().execute(delete(QuickReplyToken).where(*buttons))
+    elif effect.kind is EffectKind.EXIT:
+        of_conversation = QuickReplyToken.conversation_id == conversation_id
+        unsent = (Outbound.conversation_id == conversation_id, Outbound.state == "queued", Outbound.created_at < effect.before)
+        session.connection().execute(delete(QuickReplyToken).where(of_conversation))
+        session.connection().execute(delete(Outbound).where(*unsent))

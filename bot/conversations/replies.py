@@ -25,8 +25,11 @@ COUNTRY_TOPICS = ("pathways_overview", "visit_visa", "transit_visa_requirements"
 HOME_TOPICS = ("return_overview", "regularisation_ecuador", "asylum_ecuador")
 """The same for Ecuador."""
 MENU_FAMILIES = ("emergency", "returns", "pathways", "risks", "routes", "rights_family", "flows")
-ASIDE_TOPICS = ("bot_identity", "privacy_question")
-"""System topics that stand in the menu beside the flows: who the bot is and what happens to what is written."""
+ASIDE_TOPICS = ("bot_identity", "privacy_question", "complaint_staff")
+"""System topics that stand in the menu beside the flows: who the bot is, what happens to what is written, and complaints."""
+
+WATCHED_TOPICS = ("domestic_violence_help", "sexual_violence_help", "trafficking_victim", "child_alone", "emergency_kidnapping")
+"""Topics whose readers may be watched: their answers name the quick exit and say to delete the chat."""
 
 
 class Replies:
@@ -69,6 +72,8 @@ class Replies:
         if found.topic.is_urgent:
             parts.append(self._number_lines(found.topic.emergency_services or ("general",), destination, locale))
         parts.append(self._source_line(found.provenance, locale))
+        if topic_id in WATCHED_TOPICS:
+            parts.append(self._texts.text(locale, "exit.advice"))
         return self._message(parts, self._next_steps(found, destination, locale))
 
     def section(self, topic_id: str, name: str, destination: str, locale: str) -> OutboundMessage:
@@ -135,7 +140,7 @@ class Replies:
         families = [
             QuickReply(self._texts.text(locale, f"family.{name}"), payload("menu", family=name)) for name in MENU_FAMILIES
         ]
-        extra = [self._choice("talk_to_person", locale), self._choice("change_language", locale)]
+        extra = [self._choice(topic, locale) for topic in ("nearby_services", "talk_to_person", "change_language")]
         return OutboundMessage(self._texts.text(locale, "reply.menu"), (*families, *extra))
 
     def languages(self, locale: str) -> OutboundMessage:
@@ -145,11 +150,19 @@ class Replies:
 
     def people(self, locale: str) -> OutboundMessage:
         """Tell where a person answers: real offices and lines, with their source's date."""
-        slugs = yaml.safe_load(self._people.read_text(encoding="utf-8"))["help_points"]
-        points = [self._library.loaded.help_points[slug] for slug in slugs if slug in self._library.loaded.help_points]
-        lines = [self._texts.text(locale, "reply.talk_to_person"), *(point_lines(point, locale) for point in points)]
+        lines = [self._texts.text(locale, "reply.talk_to_person"), *self._listed_points("help_points", locale)]
         lines.append(self._texts.text(locale, "reply.check_first"))
         return self._message(lines, [self._menu_choice(locale)])
+
+    def complaint_bodies(self, locale: str) -> str:
+        """Name the official bodies that take complaints; empty when the content names none."""
+        points = self._listed_points("complaints", locale)
+        return "\n\n".join([self._texts.text(locale, "complaint.bodies"), *points]) if points else ""
+
+    def _listed_points(self, name: str, locale: str) -> list[str]:
+        slugs = yaml.safe_load(self._people.read_text(encoding="utf-8")).get(name, ())
+        points = [self._library.loaded.help_points[slug] for slug in slugs if slug in self._library.loaded.help_points]
+        return [point_lines(point, locale) for point in points]
 
     def sentence(self, key: str, locale: str, **values: object) -> OutboundMessage:
         """Return one of the system's sentences with the way to the menu and to a person."""

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Delete, Update, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Delete, Update, and_, delete, func, or_, select, true, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from bot.conversations.outbox import ERASED
 from bot.messages import OutboundMessage
 from bot.storage.models import (
+    AnswerFeedback,
+    Complaint,
     Contact,
     Conversation,
     Delivery,
@@ -53,6 +55,8 @@ class RetentionLimits:
     question_days: int = 180
     contact_days: int = 365
     receipt_days: int = 730
+    feedback_days: int = 365
+    complaint_days: int = 180
     plan_days: int = 30
 
 
@@ -78,18 +82,33 @@ class KindReport:
 
 @dataclass(frozen=True)
 class _Kind:
-    """One kind of data: which rows are of it, the time that its limit counts from, and what deletes them."""
+    """One kind of data: the rows of one table, or some of them, that are deleted, or emptied, after so many days.
+
+    Attributes:
+        at: the time that the limit counts from.
+        rows: which rows are of this kind; None: all of the table.
+        end: returns the statements for rows past their limit, where more is to be done than to delete them.
+    """
 
     name: str
     key: InstrumentedAttribute[Any]
     at: InstrumentedAttribute[datetime]
-    rows: ColumnElement[bool]
-    lasts: timedelta
-    delete: Callable[[Sequence[Any]], list[Update | Delete]]
     days: float
+    rows: ColumnElement[bool] | None = None
+    end: Callable[[Sequence[Any]], list[Update | Delete]] | None = None
+
+    @property
+    def all(self) -> ColumnElement[bool]:
+        """The rows that are of this kind."""
+        return true() if self.rows is None else self.rows
 
     def due(self, now: datetime) -> ColumnElement[bool]:
-        return and_(self.rows, self.at < now - self.lasts)
+        """Return the rows that are past their limit."""
+        return and_(self.all, self.at < now - timedelta(days=self.days))
+
+    def statements(self, keys: Sequence[Any]) -> list[Update | Delete]:
+        """Return what ends some rows."""
+        return self.end(keys) if self.end else [delete(self.key.class_).where(self.key.in_(keys))]
 
 
 class Retention:
@@ -138,7 +157,7 @@ class Retention:
                 # Once more, now that nothing can change: somebody may have written again in between.
                 still_due = select(kind.key).where(kind.key.in_(keys), kind.due(now)).with_for_update(of=kind.key.class_)
                 locked = session.scalars(still_due).all()
-                for statement in kind.delete(locked) if locked else ():
+                for statement in kind.statements(locked) if locked else ():
                     session.connection().execute(statement)
             deleted += len(locked)
             if len(keys) < BATCH or not locked:
@@ -160,7 +179,7 @@ class Retention:
 
 
 def _report(session: Session, kind: _Kind, now: datetime) -> KindReport:
-    counted = session.execute(select(func.count(kind.key), func.min(kind.at)).where(kind.rows)).one()
+    counted = session.execute(select(func.count(kind.key), func.min(kind.at)).where(kind.all)).one()
     due = session.scalar(select(func.count(kind.key)).where(kind.due(now))) or 0
     overdue = session.scalar(select(func.count(kind.key)).where(kind.due(now - GRACE))) or 0
     return KindReport(kind.name, counted[0], counted[1], kind.days, due, overdue)
@@ -168,61 +187,23 @@ def _report(session: Session, kind: _Kind, now: datetime) -> KindReport:
 
 def _kinds(limits: RetentionLimits) -> list[_Kind]:
     """Return the kinds of data, those first whose rows hang on others."""
-
-    def kind(
-        name: str,
-        key: InstrumentedAttribute[Any],
-        at: InstrumentedAttribute[datetime],
-        rows: ColumnElement[bool],
-        days: float,
-        delete_rows: Callable[[Sequence[Any]], list[Update | Delete]],
-    ) -> _Kind:
-        return _Kind(name, key, at, rows, timedelta(days=days), delete_rows, days)
-
     text, record = limits.text_days, limits.record_days
-    own_text = and_(Inbound.state != "waiting", or_(Inbound.text != "", Inbound.body_encrypted.is_not(None)))
-    everything = Contact.id.is_not(None)
-    erased_days = ERASED_HOURS / 24
+    has_text = and_(Inbound.state != "waiting", or_(Inbound.text != "", Inbound.body_encrypted.is_not(None)))
+    is_erased = Contact.stopped_reason == ERASED
     return [
-        kind("expired_buttons", QuickReplyToken.token, QuickReplyToken.expires_at, _not_tapped(), 0, _delete_tokens),
-        kind("messages_text", Inbound.id, Inbound.received_at, own_text, text, _empty_messages),
-        kind("replies_text", Outbound.id, Outbound.created_at, Outbound.body != EMPTY_BODY, text, _empty_replies),
-        kind("conversation_memory", Contact.id, Contact.last_inbound_at, _has_memory(), text, _empty_memory),
-        kind("reply_records", Outbound.id, Outbound.created_at, Outbound.id.is_not(None), record, _delete_replies),
-        kind("message_records", Inbound.id, Inbound.received_at, Inbound.state != "waiting", record, _delete_messages),
-        kind(
-            "unanswered_questions",
-            UnansweredQuestion.id,
-            UnansweredQuestion.asked_at,
-            UnansweredQuestion.id.is_not(None),
-            limits.question_days,
-            lambda keys: [delete(UnansweredQuestion).where(UnansweredQuestion.id.in_(keys))],
-        ),
-        kind(
-            "plans",
-            PlanItem.id,
-            PlanItem.made_at,
-            PlanItem.id.is_not(None),
-            limits.plan_days,
-            lambda keys: [delete(PlanItem).where(PlanItem.id.in_(keys))],
-        ),
-        kind(
-            "erasure_confirmations",
-            Contact.id,
-            Contact.created_at,
-            Contact.stopped_reason == ERASED,
-            erased_days,
-            _delete_contacts,
-        ),
-        kind("contacts", Contact.id, Contact.last_inbound_at, everything, limits.contact_days, _delete_contacts),
-        kind(
-            "erasure_receipts",
-            ErasureReceipt.code_hash,
-            ErasureReceipt.at,
-            ErasureReceipt.code_hash.is_not(None),
-            limits.receipt_days,
-            lambda keys: [delete(ErasureReceipt).where(ErasureReceipt.code_hash.in_(keys))],
-        ),
+        _Kind("expired_buttons", QuickReplyToken.token, QuickReplyToken.expires_at, 0, _not_tapped()),
+        _Kind("messages_text", Inbound.id, Inbound.received_at, text, has_text, _empty_messages),
+        _Kind("replies_text", Outbound.id, Outbound.created_at, text, Outbound.body != EMPTY_BODY, _empty_replies),
+        _Kind("conversation_memory", Contact.id, Contact.last_inbound_at, text, _has_memory(), _empty_memory),
+        _Kind("reply_records", Outbound.id, Outbound.created_at, record, None, _delete_replies),
+        _Kind("message_records", Inbound.id, Inbound.received_at, record, Inbound.state != "waiting"),
+        _Kind("unanswered_questions", UnansweredQuestion.id, UnansweredQuestion.asked_at, limits.question_days),
+        _Kind("plans", PlanItem.id, PlanItem.made_at, limits.plan_days),
+        _Kind("erasure_confirmations", Contact.id, Contact.created_at, ERASED_HOURS / 24, is_erased),
+        _Kind("contacts", Contact.id, Contact.last_inbound_at, limits.contact_days),
+        _Kind("answer_feedback", AnswerFeedback.id, AnswerFeedback.given_at, limits.feedback_days),
+        _Kind("complaints", Complaint.id, Complaint.made_at, limits.complaint_days),
+        _Kind("erasure_receipts", ErasureReceipt.code_hash, ErasureReceipt.at, limits.receipt_days),
     ]
 
 
@@ -235,10 +216,6 @@ def _not_tapped() -> ColumnElement[bool]:
 def _has_memory() -> ColumnElement[bool]:
     remembered = (Conversation.contact_id == Contact.id, Conversation.engine_state.is_not(None))
     return select(Conversation.id).where(*remembered, Conversation.waiting_since.is_(None)).exists()
-
-
-def _delete_tokens(keys: Sequence[str]) -> list[Update | Delete]:
-    return [delete(QuickReplyToken).where(QuickReplyToken.token.in_(keys))]
 
 
 def _empty_messages(keys: Sequence[int]) -> list[Update | Delete]:
@@ -261,11 +238,3 @@ def _empty_memory(keys: Sequence[str]) -> list[Update | Delete]:
 def _delete_replies(keys: Sequence[int]) -> list[Update | Delete]:
     # Delivery rows first, in the order in which reports lock them.
     return [delete(Delivery).where(Delivery.outbound_id.in_(keys)), delete(Outbound).where(Outbound.id.in_(keys))]
-
-
-def _delete_messages(keys: Sequence[int]) -> list[Update | Delete]:
-    return [delete(Inbound).where(Inbound.id.in_(keys))]
-
-
-def _delete_contacts(keys: Sequence[str]) -> list[Update | Delete]:
-    return [delete(Contact).where(Contact.id.in_(keys))]

@@ -17,9 +17,11 @@ from bot.conversations.commands import read_command
 from bot.conversations.destinations import Destinations
 from bot.conversations.paging import MORE, fit_choices, following_page
 from bot.conversations.privacy_words import PrivacyRequest, PrivacyWords
+from bot.conversations.quick_exit import QuickExit
 from bot.conversations.replies import Replies
 from bot.conversations.turns import Turn, Turns
 from bot.conversations.urgent import UrgentPhrases
+from bot.conversations.urgent_cards import urgent_card
 from bot.i18n import Catalogues
 from bot.messages import ChannelLimits, InboundKind, OutboundMessage
 
@@ -59,6 +61,7 @@ class StandIn:
         self._urgent = UrgentPhrases(intents / "urgent")
         self._privacy_words = PrivacyWords(intents / "vocabulary" / "privacy.yml")
         self._destinations = Destinations(intents / "vocabulary" / "destinations.yml")
+        self._quick_exit = QuickExit(intents / "vocabulary" / "exit.yml", texts)
         self._clock = clock
         self._ordinals = intents / "vocabulary" / "ordinals.yml"
         self._told: dict[str, datetime] = {}
@@ -111,8 +114,10 @@ class StandIn:
         is_tapped = turn.kind is InboundKind.QUICK_REPLY
         urgent = self._urgent.match(turn.text) if turn.text and not is_tapped else None
         if urgent is not None:
-            locale = urgent.locale if turn.locale_source == "default" and urgent.locale else turn.locale
-            return self._replies.answer(urgent.topic, self._country(turn.text), locale), False
+            return urgent_card(urgent, turn, self._replies, self._destinations), False
+        leaving = self._quick_exit.reply(turn)
+        if leaving is not None:
+            return leaving, True
         chosen = chosen_payload(turn, self._ordinals)
         if chosen.startswith(MORE):
             return following_page(chosen, self._texts.text(turn.locale, "reply.more_choices")), True
@@ -131,7 +136,3 @@ class StandIn:
         if command.intent == "more_detail" and command.entities.get("topic"):
             return self._replies.section(command.entities["topic"], command.entities.get("section", ""), destination, locale)
         return self._replies.answer(command.intent, destination, locale) if self._replies.is_answer(command.intent) else None
-
-    def _country(self, text: str) -> str:
-        found = self._destinations.find(text)
-        return found[0].value if found else ""

@@ -18,6 +18,7 @@ from bot.conversations import turn_statements as sql
 from bot.conversations.effects import Effect, EffectKind, apply_effect
 from bot.conversations.erasure import ErasedTurn, erase_and_confirm
 from bot.conversations.flood import EarlierMessage
+from bot.conversations.notes import Note
 from bot.conversations.outbox import Outbox
 from bot.conversations.turn_statements import STOOD_IN
 from bot.conversations.unanswered import Question, store_question
@@ -121,9 +122,10 @@ class TurnResult:
     Attributes:
         replies: in order.
         masked_text: what is kept of the message.
-        engine_state: the engine's new state; None leaves it as it was.
+        engine_state: the engine's new state; None leaves it as it was, an empty one forgets it.
         effect: what it changes beside the replies.
         question: what staff should see because it got no certain answer.
+        note: what else is stored for staff.
     """
 
     replies: Sequence[OutboundMessage]
@@ -135,6 +137,7 @@ class TurnResult:
     trace: Trace = Trace("menu")
     effect: Effect | None = None
     question: Question | None = None
+    note: Note | None = None
 
 
 class Turns:
@@ -226,10 +229,12 @@ class Turns:
                 language = {"of_contact": turn.contact_id, "tag": result.locale, "source": result.locale_source}
                 connection.execute(sql.set_locale(), language)
             if result.engine_state is not None:
-                state = {"of_conversation": turn.conversation_id, "state": result.engine_state}
+                state = {"of_conversation": turn.conversation_id, "state": result.engine_state or None}
                 connection.execute(sql.set_engine_state(), state)
             if result.question is not None:
                 store_question(session, self._vault, result.question, turn.contact_id, result.locale, turn.received_at)
+            if result.note is not None:
+                result.note.store(session, self._vault, turn.contact_id, now)
             if result.effect is not None:
                 apply_effect(session, result.effect, turn.contact_id, turn.conversation_id, now)
             for reply in result.replies:

@@ -234,3 +234,32 @@ class ErasureReceipt(Base):
 
     code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     at: Mapped[datetime] = mapped_column(index=True)
+
+
+class AnswerFeedback(Base):
+    """Whether an answer helped: tied to the text by its hash, and to nobody once the contact's random id is gone."""
+
+    __tablename__ = "answer_feedback"
+    __table_args__ = (UniqueConstraint("person_hash", "topic", "destination", "locale", "version"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    person_hash: Mapped[str] = mapped_column(String(64))
+    topic: Mapped[str] = mapped_column(String(60), index=True)
+    destination: Mapped[str] = mapped_column(String(8))
+    locale: Mapped[str] = mapped_column(String(8))
+    version: Mapped[str] = mapped_column(String(16))
+    verdict: Mapped[str] = mapped_column(String(10))
+    reason: Mapped[str] = mapped_column(String(20))
+    given_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Complaint(Base):
+    """What somebody told of staff or officials: for a short list of people only; nothing leads to who wrote it."""
+
+    __tablename__ = "complaint"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    code_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    text_encrypted: Mapped[bytes] = mapped_column(LargeBinary)
+    locale: Mapped[str] = mapped_column(String(8))
+    made_at: Mapped[datetime] = mapped_column(index=True)

@@ -13,7 +13,7 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, delete, inse
 
 from bot.storage.session import Database
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest migration in `migrations/versions/`; a test compares them."""
 
 _bookkeeping = MetaData()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.content.opening import DAYS, is_open, opening_text, read_opening_text, read_spans
+from bot.content.opening import DAYS, closing_time, is_always_open, is_open, opening_text, read_opening_text, read_spans
 
 _WEEK = {"mo": ["08:30-13:00", "14:00-17:00"], "tu": ["08:30-13:00", "14:00-17:00"], "we": ["22:00-06:00"], "sa": []}
 _MINUTE = st.integers(0, 1439)
@@ -82,3 +82,12 @@ def test_spans_are_read_as_people_type_them() -> None:
 def test_open_now(day: int, hour: int, minute: int, expected: bool | None) -> None:
     """Spans past midnight count for the next day; a day that nobody knows is not "closed". The 23rd is a Monday."""
     assert is_open(_WEEK, datetime(2026, 11, day, hour, minute)) is expected
+
+
+def test_when_it_closes() -> None:
+    """Past midnight it is the next day's morning; all day and every day is "always"."""
+    assert closing_time(_WEEK, datetime(2026, 11, 23, 9)) == time(13)
+    assert closing_time(_WEEK, datetime(2026, 11, 26, 5)) == time(6)
+    assert closing_time(_WEEK, datetime(2026, 11, 28, 9)) is None
+    assert is_always_open(dict.fromkeys(DAYS, ["00:00-24:00"]))
+    assert not is_always_open(_WEEK)

@@ -230,7 +230,7 @@ def test_the_menu_leads_to_every_answer_with_emergencies_first(real: Replies, lo
         assert len(titles) == len(set(titles)), f"{family}: two choices look alike"
         offered += [payload[1:] for payload in _payloads(page)[:-1]]
     expected = [topic.id for topic in real.catalogue.values() if topic.kind is not Kind.SYSTEM]
-    assert sorted(offered) == sorted([*expected, "bot_identity", "privacy_question"])
+    assert sorted(offered) == sorted([*expected, "bot_identity", "privacy_question", "complaint_staff"])
     assert "911" in real.menu(locale, "emergency").text
 
 
