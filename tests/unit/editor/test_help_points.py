@@ -16,8 +16,8 @@ from bot.editor.views.help_points import CONFIDENCE_KEYS, KIND_KEYS
 from tests.support.editor import EditorWorld
 from tests.unit.editor.test_editing import fields_of, only_draft
 
-ADDRESS = "/help-points/registro-civil-quitumbe"
-PATH = "help-points/registro-civil-quitumbe.yml"
+ADDRESS = "/help-points/registro-civil-aeropuerto-guayaquil"
+PATH = "help-points/registro-civil-aeropuerto-guayaquil.yml"
 _SELECTED = re.compile(r'<select[^>]*\bname="([^"]+)"(?:(?!</select>).)*?<option value="([^"]*)" selected', re.DOTALL)
 _BOX = re.compile(r'type="checkbox" name="(\w+)" value="1" checked')
 
@@ -60,7 +60,7 @@ def test_list_is_searched_and_overdue_ones_stand_first(world: EditorWorld) -> No
     first = re.search(r"<tbody>\s*<tr><th scope=\"row\"><a href=\"([^\"]+)\"", browser.get("/help-points").text)
     assert first[1] == ADDRESS
     assert "puntos de ayuda por comprobar" in browser.get("/").text
-    found = browser.get("/help-points?q=registro&city=Quito&kind=documents").text
+    found = browser.get("/help-points?q=registro&city=Guayaquil&kind=documents").text
     assert ADDRESS in found
     assert "hias-quito" not in found
     assert "hias-quito" in browser.get("/help-points?confidence=low&country=ec").text
@@ -148,9 +148,9 @@ def test_retired_point_is_named_no_more(world: EditorWorld) -> None:
     assert ADDRESS in page
     seen = re.search(r'name="seen" value="(\w+)"', page)[1]
     history = browser.post(f"/drafts/{draft.id}/publish", seen=seen, reason="").headers["location"]
-    assert history == "/history/help-points/registro-civil-quitumbe.yml"
+    assert history == "/history/help-points/registro-civil-aeropuerto-guayaquil.yml"
     assert browser.get(history).status_code == 200
-    assert "registro-civil-quitumbe" not in ContentLibrary(world.parts.content).loaded.help_points
+    assert "registro-civil-aeropuerto-guayaquil" not in ContentLibrary(world.parts.content).loaded.help_points
     assert ADDRESS not in browser.get("/help-points").text
     assert ADDRESS in browser.get("/help-points?only=retired").text
     browser.post(f"{ADDRESS}/retire")
