@@ -22,7 +22,7 @@ from bot.errors import SendFailed
 from bot.gateway.sending import _check_may_send
 from bot.i18n import Catalogues
 from bot.messages import ChannelLimits, OutboundMessage
-from bot.storage.models import Base, Contact, Inbound, Outbound
+from bot.storage.models import Base, Contact, Inbound, Outbound, UnansweredQuestion
 from bot.wiring import Paths, build_replies
 from bot.worker import Worker, WorkerParts
 from tests.support.builders import System, make_inbound
@@ -139,3 +139,11 @@ def send_due(system: System) -> list[str]:
 def drain(system: System) -> list[str]:
     """Send until nothing is due, and return the texts."""
     return [text for _ in range(6) for text in send_due(system)]
+
+
+def note_question(system: System, contact: Contact) -> None:
+    """Keep a question of a contact that got no certain answer."""
+    question = UnansweredQuestion(contact_id=contact.id, person_hash="h", masked_text="q", locale="es", decision="choices")
+    question.guesses, question.asked_at, question.state = "[]", system.clock(), "open"
+    with system.database.transaction() as session:
+        session.add(question)

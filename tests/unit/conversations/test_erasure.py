@@ -20,7 +20,7 @@ from bot.i18n import LOCALES
 from bot.messages import InboundKind
 from bot.storage.models import Base, Contact, ErasureReceipt, Inbound, Outbound, UnansweredQuestion
 from tests.support.builders import make_inbound
-from tests.support.desk import TEXTS, Desk, count_rows, desk, drain, only_contact
+from tests.support.desk import TEXTS, Desk, count_rows, desk, drain, note_question, only_contact
 
 __all__ = ["desk"]
 
@@ -263,13 +263,7 @@ async def test_the_page_that_forgets_erases_questions_too(desk: Desk) -> None:
     """Both ways to erase leave nothing of the person."""
     await desk.gets("hola")
     contact = only_contact(desk.system)
-    with desk.system.database.transaction() as session:
-        session.add(
-            UnansweredQuestion(
-                contact_id=contact.id, person_hash="h", masked_text="q", locale="es", decision="choices", guesses="[]",
-                asked_at=desk.system.clock(), state="open",
-            )
-        )  # fmt: skip
+    note_question(desk.system, contact)
     assert Feed(desk.system.database, desk.system.vault, desk.system.clock).forget("webchat", "contact-a")
     assert (count_rows(desk.system, UnansweredQuestion), count_rows(desk.system, Contact)) == (0, 0)
 

@@ -12,9 +12,9 @@ from bot.conversations.privacy import CONFIRM_MINUTES
 from bot.conversations.turns import Trace, TurnResult
 from bot.i18n import LOCALES
 from bot.messages import DeliveryState, DeliveryStatus, InboundKind, OutboundMessage, QuickReply
-from bot.storage.models import Inbound, UnansweredQuestion
+from bot.storage.models import Inbound
 from tests.support.builders import make_inbound
-from tests.support.desk import TEXTS, Desk, desk, drain, only_contact
+from tests.support.desk import TEXTS, Desk, desk, drain, note_question, only_contact
 
 __all__ = ["desk"]
 
@@ -156,13 +156,7 @@ async def test_my_data_names_a_stop_and_the_questions(desk: Desk) -> None:
     """Somebody who asked us to stop reads when; questions that staff may read are counted."""
     await desk.gets("baja")
     contact = only_contact(desk.system)
-    with desk.system.database.transaction() as session:
-        session.add(
-            UnansweredQuestion(
-                contact_id=contact.id, person_hash="h", masked_text="q", locale="es", decision="choices", guesses="[]",
-                asked_at=desk.system.clock(), state="open",
-            )
-        )  # fmt: skip
+    note_question(desk.system, contact)
     (reply,) = await desk.gets("qué saben de mí")
     day = "23 de noviembre de 2026"
     assert TEXTS.text("es", "privacy.data_opted_out", date=day) in reply.text

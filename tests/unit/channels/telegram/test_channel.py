@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -36,19 +36,6 @@ class Sleeps:
         """Note the seconds and let others run."""
         self.seconds.append(seconds)
         await asyncio.sleep(0)
-
-
-@pytest.fixture
-def telegram() -> FakeTelegram:
-    """A fresh Bot API."""
-    return FakeTelegram()
-
-
-@pytest.fixture
-def api_url(telegram: FakeTelegram) -> Iterator[str]:
-    """The address at which it listens."""
-    with serve(telegram.app) as url:
-        yield url
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
@@ -13,22 +13,8 @@ from channels.telegram.client import TelegramClient
 from channels.telegram.settings import TelegramSettings
 from tests.support import fake_telegram as fake
 from tests.support.fake_telegram import Answer, FakeTelegram
-from tests.support.server import serve
 
 ADDRESS = "5550001"
-
-
-@pytest.fixture
-def telegram() -> FakeTelegram:
-    """A fresh Bot API."""
-    return FakeTelegram()
-
-
-@pytest.fixture
-def api_url(telegram: FakeTelegram) -> Iterator[str]:
-    """The address at which it listens."""
-    with serve(telegram.app) as url:
-        yield url
 
 
 @pytest_asyncio.fixture
