@@ -265,7 +265,8 @@ def _load_answer(path: Path, destination: str, locale: str, schema: Schema, prob
         return None
     lead, sections = _split_sections(body)
     ordered = {name: sections[name] for name in SECTIONS if name in sections}
-    return Answer(path, locale, destination, lead=lead, sections=ordered, **{str(k): str(v) for k, v in head.items()})
+    said = {str(key): str(value) for key, value in head.items()}
+    return Answer(path, locale, destination, lead=lead, sections=ordered, text_hash=text_hash(body), **said)
 
 
 def _wrong_section_names(path: Path, raw: str) -> list[Problem]:

@@ -64,6 +64,7 @@ class Answer:
 
     Attributes:
         sections: text by section name, in the order of `SECTIONS`.
+        text_hash: the hash of the text, its version; the head of the file does not count.
         source_hash: for a translation, the hash of the text it was made from.
     """
 
@@ -74,6 +75,7 @@ class Answer:
     menu_title: str
     lead: str
     sections: Mapping[str, str]
+    text_hash: str
     translation_of: str = ""
     source_hash: str = ""
 

@@ -10,17 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert
 from sqlalchemy.orm import Session
 
-from bot.content.translations import content_hash
 from bot.conversations.commands import payload, read_command
 from bot.conversations.replies import Replies
 from bot.conversations.turns import Trace, Turn, TurnResult
 from bot.i18n import N_, Catalogues
 from bot.messages import OutboundMessage, QuickReply
-from bot.storage.models import AnswerFeedback, Inbound
-from bot.storage.session import Database
+from bot.storage.models import AnswerFeedback
 from bot.storage.vault import Vault
 
 POSITIVE, NEGATIVE = "feedback_positive", "feedback_negative"
@@ -32,7 +30,7 @@ REASONS = {
 }
 """Why an answer did not help."""
 AGAIN_AFTER = timedelta(days=1)
-"""How long nobody is asked again about the same topic."""
+"""How long nobody is asked again about the same topic, as far as the last messages of a contact tell."""
 MOST_CHOICES = 10
 """With more than these the way to the menu would slip behind "more"."""
 
@@ -77,11 +75,7 @@ class FeedbackDesk:
         clock: returns the present time, aware UTC.
     """
 
-    def __init__(
-        self, database: Database, vault: Vault, texts: Catalogues, replies: Replies, clock: Callable[[], datetime]
-    ) -> None:
-        self._database = database
-        self._vault = vault
+    def __init__(self, texts: Catalogues, replies: Replies, clock: Callable[[], datetime]) -> None:
         self._texts = texts
         self._replies = replies
         self._clock = clock
@@ -145,11 +139,9 @@ class FeedbackDesk:
         if found is None or found.is_withheld or found.topic.is_urgent or found.topic.sensitivity == "critical":
             return None
         answer = found.answer
-        version = content_hash(answer.path)
-        return {"topic": trace.topic, "destination": answer.destination, "locale": answer.locale, "version": version}
+        of_text = {"destination": answer.destination, "locale": answer.locale, "version": answer.text_hash}
+        return {"topic": trace.topic, **of_text}
 
     def _recent_topics(self, turn: Turn) -> set[str]:
         since = self._clock() - AGAIN_AFTER
-        answered = (Inbound.conversation_id == turn.conversation_id, Inbound.state == "done", Inbound.decision == "answer")
-        with self._database.reading() as session:
-            return set(session.scalars(select(Inbound.topic).where(*answered, Inbound.received_at > since)))
+        return {one.answered for one in turn.earlier if one.received_at > since}

@@ -9,7 +9,6 @@ from datetime import datetime
 from sqlalchemy import func, select
 
 from bot.content.loader import LoadedContent
-from bot.content.translations import content_hash
 from bot.storage.models import AnswerFeedback
 from bot.storage.session import Database
 
@@ -82,4 +81,4 @@ def count_feedback(database: Database, loaded: LoadedContent, since: datetime | 
 def _is_current(loaded: LoadedContent, topic: str, destination: str, locale: str, version: str) -> bool:
     found = loaded.topics.get(topic)
     answer = found.answers.get((destination, locale)) if found else None
-    return answer is not None and content_hash(answer.path) == version
+    return answer is not None and answer.text_hash == version

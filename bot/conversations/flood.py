@@ -32,10 +32,12 @@ class EarlierMessage:
 
     Attributes:
         mark: one of the marks above, or another code, or empty.
+        answered: the topic whose answer it got; empty when it got anything else.
     """
 
     received_at: datetime
     mark: str = ""
+    answered: str = ""
 
 
 def is_flood(received_at: datetime, earlier: Sequence[EarlierMessage]) -> bool:

@@ -127,7 +127,8 @@ def newest_choices() -> Executable:
 def answered_before() -> Executable:
     """Select the messages that were answered before one, as many as the flood rule looks at, the newest first."""
     done = (Inbound.conversation_id == bindparam("of_conversation"), Inbound.state == "done")
-    before = select(Inbound.received_at, Inbound.error_code).where(*done, Inbound.id < bindparam("of_inbound"))
+    columns = (Inbound.received_at, Inbound.error_code, Inbound.decision, Inbound.topic)
+    before = select(*columns).where(*done, Inbound.id < bindparam("of_inbound"))
     return before.order_by(Inbound.id.desc()).limit(FLOOD_MESSAGES)
 
 

@@ -365,7 +365,7 @@ def _last_choices(session: Session, conversation_id: str, at: datetime) -> tuple
 
 def _earlier_messages(session: Session, conversation_id: str, inbound_id: int) -> tuple[EarlierMessage, ...]:
     rows = session.execute(sql.answered_before(), {"of_conversation": conversation_id, "of_inbound": inbound_id})
-    return tuple(EarlierMessage(row.received_at, row.error_code) for row in rows)
+    return tuple(EarlierMessage(row.received_at, row.error_code, row.topic if row.decision == "answer" else "") for row in rows)
 
 
 def _lease_times(now: datetime) -> dict[str, datetime]:

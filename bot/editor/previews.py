@@ -54,7 +54,7 @@ class ShownReplies:
     def parts(self, loaded: LoadedContent, topic: Topic, destination: str, locale: str, text: AnswerText) -> list[ShownPart]:
         """Return the reply with the lead and those with each section, as they would be on the day of the review."""
         block = topic.destinations.get(destination, topic.provenance)
-        answer = Answer(topic.path, locale, destination, text.title, text.menu_title, text.lead, text.sections)
+        answer = Answer(topic.path, locale, destination, text.title, text.menu_title, text.lead, text.sections, text_hash="")
         destinations = {**topic.destinations, destination: block} if destination else topic.destinations
         changed = replace(topic, answers={**topic.answers, (destination, locale): answer}, destinations=destinations)
         held = replace(loaded, topics={**loaded.topics, topic.id: changed})

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 from enum import Enum
-from functools import lru_cache
-from pathlib import Path
 
 from bot.content.loader import LoadedContent
 from bot.content.model import Answer, Provenance, Topic
-from bot.content.translations import content_hash
 from bot.i18n import N_, SOURCE_LOCALE
 
 NEAR_DAYS = 14
@@ -87,16 +84,4 @@ def drifted(loaded: LoadedContent) -> Iterator[tuple[Topic, Answer]]:
 
 def _has_drifted(topic: Topic, answer: Answer) -> bool:
     source = topic.answers.get((answer.destination, answer.translation_of or SOURCE_LOCALE))
-    return source is not None and _hash_of(source.path) != answer.source_hash
-
-
-def _hash_of(path: Path) -> str:
-    try:
-        return _kept_hash(path, path.stat().st_mtime_ns)
-    except OSError:
-        return ""
-
-
-@lru_cache(maxsize=4096)
-def _kept_hash(path: Path, changed_at: int) -> str:
-    return content_hash(path)
+    return source is not None and source.text_hash != answer.source_hash

@@ -33,7 +33,7 @@ def worker(system: System) -> Iterator[Worker]:
     shared, clock = shared_worker().parts, system.clock
     reader = MyDataReader(system.database, RetentionLimits())
     desk = PrivacyDesk.open(ROOT / "intents", reader, system.vault, shared.texts, shared.replies)
-    feedback = FeedbackDesk(system.database, system.vault, shared.texts, shared.replies, clock)
+    feedback = FeedbackDesk(shared.texts, shared.replies, clock)
     complaints = ComplaintDesk(system.vault, shared.texts, shared.replies)
     yield Worker(replace(shared, turns=system.turns(), privacy=desk, feedback=feedback, complaints=complaints))
 
