@@ -88,7 +88,9 @@ class NearbyDesk:
             return self._result(turn, "", self._ask_place("", turn.locale, N_("nearby.position_unknown")))
         before = self._before(turn)
         need = before.need if before and before.question == PLACE else ""
-        return self._result(turn, "", self._go_on(Asked(town.key, need), turn.locale))
+        reply = self._go_on(Asked(town.key, need), turn.locale)
+        promise = self._texts.text(turn.locale, "nearby.not_kept")
+        return self._result(turn, "", replace(reply, text=f"{reply.text}\n\n{promise}"))
 
     def tap(self, turn: Turn, chosen: str, masked: str) -> TurnResult | None:
         """Return what a choice of this desk gets, or None when it is another's."""

@@ -92,7 +92,7 @@ def ask(office: Office, browser: Browser, question: str) -> str:
         page.locator("#text").fill(question)
         page.locator("#text").press("Enter")
         reply = page.locator("#log .message:not(.own) .bubble").filter(has_text="Fuente").last
-        expect(reply).to_be_visible()
+        expect(reply).to_be_visible(timeout=30_000)
         return reply.inner_text()
 
 

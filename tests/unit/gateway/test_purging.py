@@ -35,6 +35,6 @@ async def test_what_becomes_due_is_deleted_by_a_later_run(
     assert people() == 1
     system.clock.turn(days=366)
     assert await becomes(lambda: people() == 0)
-    assert await becomes(lambda: "contacts=1" in caplog.text)
+    assert await becomes(lambda: "kind=contacts count=1" in caplog.text)
     task.cancel()
     assert "secret" not in caplog.text

@@ -103,10 +103,12 @@ def test_contact_is_slowed_down_when_they_write_too_fast(parts: Parts) -> None:
     headers = {"sec-fetch-site": "same-origin"}
     with serve(parts.app([make_webchat("http://x")], "http://x")) as url, httpx.Client(base_url=url, headers=headers) as fast:
         fast.get("/webchat/")
-        answers = [fast.post("/webchat/messages", json={**body, "id": f"{n:032x}"}) for n in range(150)]
+        answers = [fast.post("/webchat/messages", json={**body, "id": f"{0:032x}"})]
+        while answers[-1].status_code == 200 and len(answers) < 2000:
+            answers.append(fast.post("/webchat/messages", json={**body, "id": f"{len(answers):032x}"}))
         with httpx.Client(base_url=url, headers=headers) as other:
             other.get("/webchat/")
             assert other.post("/webchat/messages", json={**body, "id": f"{1:032x}"}).status_code == 200
-    assert [answer.status_code for answer in answers].count(200) in range(120, 128)
+    assert len(answers) > 120
     assert answers[-1].status_code == 429
     assert answers[-1].json() == {"error": "too_many_messages"}
