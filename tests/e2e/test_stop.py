@@ -161,7 +161,7 @@ def test_a_stopped_gateway_keeps_what_it_acknowledged_and_leaves_in_time(world: 
 def test_a_stopped_worker_commits_its_turn_and_leaves_the_rest(world: World) -> None:
     """No message is held, half done or answered twice; the next worker answers the rest, each once."""
     world.programs.start("worker")
-    world.write([make_inbound("como saco el pasaporte", channel="telegram", address=f"c{number}") for number in range(120)])
+    world.write([make_inbound("como saco el pasaporte", channel="telegram", address=f"c{number}") for number in range(60)])
     assert became(lambda: world.states(Inbound)["done"] >= 3)
     world.stop("worker")
     states = world.states(Inbound)
@@ -171,9 +171,9 @@ def test_a_stopped_worker_commits_its_turn_and_leaves_the_rest(world: World) -> 
         assert session.scalar(select(func.max(Inbound.attempts)).where(Inbound.state == "waiting")) == 0
         assert session.scalar(text("SELECT count(DISTINCT inbound_id) FROM outbound_message")) == states["done"]
     world.programs.start("worker")
-    assert became(lambda: world.states(Inbound) == {"done": 120})
+    assert became(lambda: world.states(Inbound) == {"done": 60})
     world.stop("worker")
     with world.database.reading() as session:
         replies = session.scalars(select(func.count()).select_from(Outbound).group_by(Outbound.inbound_id)).all()
-    assert len(replies) == 120
+    assert len(replies) == 60
     assert len(set(replies)) == 1
