@@ -28,6 +28,7 @@ from bot.upkeep_commands import backup, db, keys, restore
 from bot.wiring import (
     App,
     Paths,
+    build_case_returns,
     build_channel,
     build_editor_parts,
     build_retention,
@@ -393,6 +394,7 @@ def _serve(opened: App, on_ready: Callable[[], None]) -> None:
         partial(build_stand_in, opened),
         build_retention(opened),
         ready_cautions(opened, channels),
+        build_case_returns(opened),
     )
 
 

@@ -50,6 +50,12 @@ class LeaseLost(RutaError):
     code = "lease_lost"
 
 
+class TurnOutdated(RutaError):
+    """What a decision rested on has changed before it was stored; nothing is stored, and the message is decided anew."""
+
+    code = "turn_outdated"
+
+
 class SendFailure(str, Enum):
     """Why a provider did not take a message: the closed list on which retries are decided."""
 

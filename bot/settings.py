@@ -71,6 +71,17 @@ class Settings(BaseSettings):
     retention_plan_days: int = Field(
         30, ge=1, le=90, description="Days for which the plan of a return is kept, as topics with ticks, without a word."
     )
+    handoff: bool = Field(
+        False,
+        description="Whether people of staff answer conversations in the editor, in the hours of content/people.yml. "
+        "Off, the bot names the offices and lines of that file.",
+    )
+    handoff_hours: int = Field(
+        12,
+        ge=1,
+        le=23,
+        description="Hours without a word of staff until the bot answers again, 1 to 23: later WhatsApp would not let it say so.",
+    )
     editor_port: int = Field(8081, ge=1, le=65535, description="The port on which the editor listens.")
     editor_url: str = Field(
         "",

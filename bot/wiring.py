@@ -28,6 +28,8 @@ from bot.storage.session import Database
 from bot.storage.vault import Vault
 
 if TYPE_CHECKING:
+    from bot.conversations.case_returns import CaseReturns
+    from bot.conversations.handoff import HandoffDesk
     from bot.conversations.replies import Replies
     from bot.conversations.retention import Retention, RetentionLimits
     from bot.conversations.stand_in import StandIn
@@ -300,8 +302,32 @@ def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None, *, wa
             complaints=ComplaintDesk(app.vault, texts, replies),
             quick_exit=QuickExit(app.paths.intents / "vocabulary" / "exit.yml", texts),
             destinations=Destinations(app.paths.intents / "vocabulary" / "destinations.yml"),
+            handoff=_handoff_desk(app, texts, replies),
         )
     )
+
+
+def _handoff_desk(app: App, texts: Catalogues, replies: Replies) -> HandoffDesk | None:
+    """Build what hands conversations to people of staff; None where the service is off."""
+    from bot.conversations.handoff import HandoffDesk
+    from bot.conversations.whole_phrases import WholePhrases
+
+    if not app.settings.handoff:
+        return None
+    words = WholePhrases(app.paths.intents / "vocabulary" / "handoff.yml", "handoff")
+    people, settings = app.paths.content / "people.yml", app.settings
+    return HandoffDesk(texts, replies, people, words, settings.handoff_hours, settings.retention_text_days, utc_now)
+
+
+def build_case_returns(app: App) -> CaseReturns | None:
+    """Build what lets the bot answer again where staff were silent; None where the service is off."""
+    from bot.conversations.case_returns import CaseReturns
+    from bot.conversations.outbox import Outbox
+
+    if not app.settings.handoff:
+        return None
+    outbox = Outbox(app.database, app.vault, utc_now)
+    return CaseReturns(app.database, outbox, Catalogues(app.paths.locales), app.settings.handoff_hours, utc_now)
 
 
 def pushed_names(names: Iterable[str]) -> list[str]:

@@ -1,5 +1,8 @@
 """The worker: claims a conversation that waits, decides the reply to its oldest message, and commits all effects at once.
 
+While a person of staff has the conversation (`bot.conversations.handoff`) the worker only keeps what is written for them; what is
+urgent, stops us, asks for data or asks to leave is answered all the same.
+
 The order of a decision: too many messages at once, kinds that are no question, the words by which people stop us or ask for
 their data, the choice that was tapped, urgent phrases, the choice that was typed, then the engine. No word of the third group
 is an urgent one; if a slip makes it look so, the emergency goes first. A tapped choice comes with its title as text, so
@@ -9,9 +12,7 @@ is an urgent one; if a slip makes it look so, the emergency goes first. A tapped
 from __future__ import annotations
 
 import asyncio
-import faulthandler
 import logging
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -31,6 +32,8 @@ from bot.conversations.dialogues.answers import wrong_kind
 from bot.conversations.dialogues.plan_desk import PlanDesk
 from bot.conversations.feedback import FeedbackDesk
 from bot.conversations.flood import KEPT, REPEATED, TOLD, is_card_in_sight, is_flood, is_told, urgent_mark
+from bot.conversations.handoff import PAYLOADS as OF_HANDOFF
+from bot.conversations.handoff import HandoffDesk
 from bot.conversations.masking import mask
 from bot.conversations.nearby import NEAR, NearbyDesk
 from bot.conversations.paging import MORE, fit_choices, following_page
@@ -41,10 +44,11 @@ from bot.conversations.turns import Claim, Trace, Turn, TurnResult, Turns
 from bot.conversations.unanswered import unanswered
 from bot.conversations.urgent import UrgentPhrases
 from bot.conversations.urgent_cards import urgent_card
-from bot.errors import LeaseLost, SettingsError
+from bot.errors import LeaseLost, SettingsError, TurnOutdated
 from bot.i18n import N_, Catalogues
 from bot.messages import ChannelLimits, InboundKind, OutboundMessage
 from bot.storage.notices import Notices
+from bot.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +60,6 @@ ENGINE_SECONDS = 20.0
 """How long the engine may take for one message before it counts as failed; well under the lease."""
 STOP_SECONDS = 6.0
 """How long the running turn may take once the worker is told to stop; service managers kill after 10 s."""
-HANG_SECONDS = 60.0
-"""After this long in one decision the worker ends itself: the engine is caught in a loop that no time-out reaches."""
 DATABASE_PAUSE_SECONDS = 1.0
 """How long a worker rests when the database cannot be reached, or when a message cannot be read."""
 MAX_ATTEMPTS = 3
@@ -86,6 +88,7 @@ class WorkerParts:
         quick_exit: hears the words that end a conversation at once.
         nearby: answers where help is; without it a shared position gets a sentence.
         plans: shows and ticks the plans of a return; without it nobody has one.
+        handoff: hands conversations to people of staff; without it the bot only names where people answer.
     """
 
     turns: Turns
@@ -105,6 +108,7 @@ class WorkerParts:
     feedback: FeedbackDesk | None = None
     complaints: ComplaintDesk | None = None
     plans: PlanDesk | None = None
+    handoff: HandoffDesk | None = None
 
 
 class Worker:
@@ -115,7 +119,7 @@ class Worker:
         self._stop = asyncio.Event()
         self._wake = asyncio.Event()
         self._claim: Claim | None = None
-        self._watchdog = _Watchdog()
+        self._watchdog = Watchdog()
 
     @property
     def parts(self) -> WorkerParts:
@@ -224,6 +228,10 @@ class Worker:
                 if has_failed:  # Then the database was at fault, or our commit had gone through and only its answer was lost.
                     self._parts.turns.excuse(turn)
                 return False
+            except TurnOutdated:
+                logger.info("turn_outdated id=%s", turn.trace_id)
+                self._parts.turns.give_back(turn.claim)
+                return False
             except (OperationalError, InterfaceError, InternalError) as error:
                 self._watchdog.disarm()  # A database that is away is no reason to end.
                 if self._stop.is_set():
@@ -269,11 +277,14 @@ class Worker:
             return replace(await self._decide(turn), error_code=urgent_mark(topic))
         leaving = None if topic else self._leaving(turn)
         if leaving is not None:
-            return replace(leaving, error_code=KEPT)
+            return replace(self._with_case(turn, leaving), error_code=KEPT)
         stopped = None if topic else self._parts.privacy.hear_stop(turn, mask(turn.text))
         if stopped is not None:
-            return stopped
-        kept = self._plain(turn, OutboundMessage(""))
+            return self._with_case(turn, stopped)
+        handed = None if topic else self._kept_for_staff(turn)
+        if handed is not None:
+            return replace(handed, replies=[], error_code=KEPT)
+        kept = self._with_case(turn, self._plain(turn, OutboundMessage("")), is_urgent=bool(topic))
         if topic or turn.kind is InboundKind.GROUP or is_told(turn.earlier):
             return replace(kept, error_code=REPEATED if topic else KEPT)
         notice = OutboundMessage(self._parts.texts.text(turn.locale, "reply.too_many_messages"))
@@ -290,6 +301,36 @@ class Worker:
         return match.topic if match else ""
 
     async def _decide(self, turn: Turn) -> TurnResult:
+        kept = self._kept_for_staff(turn)
+        if kept is not None:
+            return kept
+        desk = self._parts.handoff
+        is_urgent = desk is not None and bool(turn.case or desk.is_asked(turn)) and self._is_emergency(turn)
+        return self._with_case(turn, await self._decide_as_bot(turn), is_urgent=is_urgent)
+
+    def _with_case(self, turn: Turn, result: TurnResult, *, is_urgent: bool = False) -> TurnResult:
+        return self._parts.handoff.complete(turn, result, is_urgent=is_urgent) if self._parts.handoff else result
+
+    def _kept_for_staff(self, turn: Turn) -> TurnResult | None:
+        """Return what a message for a person of staff gets; None: the bot answers it, which it does to some in any state.
+
+        A number that is typed to a person is no choice of ours.
+        """
+        desk, privacy = self._parts.handoff, self._parts.privacy
+        if desk is None or not desk.holds(turn) or self._is_emergency(turn) or self._leaving(turn):
+            return None
+        is_choice = turn.kind is InboundKind.QUICK_REPLY or desk.is_asked(turn)
+        chosen, text = chosen_payload(turn, self._parts.ordinals) if is_choice else "", _kept_text(turn)
+        if privacy.hear(turn, text) or privacy.tap(turn, chosen, text):
+            return None
+        return desk.keep(turn, chosen)
+
+    def _is_emergency(self, turn: Turn) -> bool:
+        if turn.kind is InboundKind.QUICK_REPLY:
+            return bool(self._urgent_topic(turn))
+        return bool(turn.text and self._parts.urgent.match(turn.text))
+
+    async def _decide_as_bot(self, turn: Turn) -> TurnResult:
         not_an_answer = wrong_kind(turn)
         if not_an_answer is not None:
             return await self._parts.engine.answer_turn(turn, "", not_an_answer)
@@ -343,6 +384,8 @@ class Worker:
         parts, found = self._parts, None
         if parts.complaints:
             found = parts.complaints.tap(turn, chosen) if chosen else parts.complaints.hear(turn)
+        if found is None and parts.handoff and chosen in OF_HANDOFF:
+            found = self._plain(turn, parts.replies.menu(turn.locale))
         if found is None and parts.feedback and chosen:
             found = parts.feedback.tap(turn, chosen, text)
         if found is None and parts.nearby:
@@ -365,7 +408,7 @@ class Worker:
     def _fixed_reply(self, turn: Turn) -> OutboundMessage | None:
         """Return the reply to what is no question, or None."""
         if turn.kind is InboundKind.QUICK_REPLY and not read_command(tapped_payload(turn)):
-            is_ours = turn.payload.startswith((MORE, NEAR)) or turn.payload == REFUSED
+            is_ours = turn.payload.startswith((MORE, NEAR)) or turn.payload in (REFUSED, *OF_HANDOFF)
             return None if is_ours or turn.text else self._parts.replies.sentence("reply.choice_expired", turn.locale)
         key = N_("reply.unsupported") if turn.kind is InboundKind.UNSUPPORTED else None
         if turn.kind is InboundKind.LOCATION and not (turn.text and self._parts.urgent.match(turn.text)):
@@ -403,7 +446,8 @@ class Worker:
         if urgent is not None:  # Whatever is broken, somebody in danger reads where help is.
             reply = urgent_card(urgent, turn, self._parts.replies, self._parts.destinations)
         masked, trace = _kept_text(turn), Trace("failed")
-        return TurnResult([reply], masked, turn.locale, turn.locale_source, error_code=code[:60], trace=trace)
+        result = TurnResult([reply], masked, turn.locale, turn.locale_source, error_code=code[:60], trace=trace)
+        return self._parts.handoff.mark_urgent(turn, result) if urgent and self._parts.handoff else result
 
     def _page(self, result: TurnResult, turn: Turn) -> TurnResult:
         limits = self._parts.limits.get(turn.channel)
@@ -434,28 +478,3 @@ def _tell_committed(turn: Turn, result: TurnResult, seconds: float, *, is_dead: 
         len(result.replies),
         seconds * 1000,
     )
-
-
-class _Watchdog:
-    """Ends this process, with the lines of code it is at on standard error, when one decision takes too long.
-
-    The supervisor starts a new one, and the message that did it becomes a dead letter after `MAX_ATTEMPTS`. It is a thread of
-    the interpreter's own, which runs even while Python does not; starting it takes a millisecond, so it is not started anew for
-    each turn of a busy worker.
-    """
-
-    def __init__(self) -> None:
-        self._armed_at: float | None = None
-
-    def arm(self) -> None:
-        """Begin to wait, or go on waiting when it has only just begun."""
-        now = time.monotonic()
-        if self._armed_at is None or now - self._armed_at > HANG_SECONDS / 10:
-            faulthandler.dump_traceback_later(HANG_SECONDS, exit=True, file=sys.__stderr__ or 2)
-            self._armed_at = now
-
-    def disarm(self) -> None:
-        """Wait no longer."""
-        if self._armed_at is not None:
-            faulthandler.cancel_dump_traceback_later()
-            self._armed_at = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import Any
 
 DAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
@@ -90,6 +90,17 @@ def closing_time(opening: Mapping[str, Any], at: datetime) -> time | None:
     for begin, end in map(_minutes, opening.get(DAYS[at.weekday()]) or ()):
         if begin <= minute < (end if end > begin else _MINUTES_OF_DAY):
             return time(*divmod(end % _MINUTES_OF_DAY, 60))
+    return None
+
+
+def next_opening(opening: Mapping[str, Any], at: datetime) -> datetime | None:
+    """Return when a place opens next after a moment of its own local time, within a week; None: it does not, or nobody knows."""
+    for ahead in range(8):
+        day = at + timedelta(days=ahead)
+        for begin, _ in map(_minutes, opening.get(DAYS[day.weekday()]) or ()):
+            opens = day.replace(hour=begin // 60, minute=begin % 60, second=0, microsecond=0)
+            if opens > at:
+                return opens
     return None
 
 

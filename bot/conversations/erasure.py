@@ -38,10 +38,10 @@ class ErasedTurn:
     channel: str
 
 
-def new_code() -> str:
-    """Return a random receipt code, for example `K7M2-9QXD-4TBH`."""
-    letters = "".join(secrets.choice(_CODE_LETTERS) for _ in range(_CODE_LENGTH))
-    return "-".join(letters[start : start + 4] for start in range(0, _CODE_LENGTH, 4))
+def new_code(length: int = _CODE_LENGTH) -> str:
+    """Return a random code of so many letters in groups of four, for example `K7M2-9QXD-4TBH`."""
+    letters = "".join(secrets.choice(_CODE_LETTERS) for _ in range(length))
+    return "-".join(letters[start : start + 4] for start in range(0, length, 4))
 
 
 def code_hash(vault: Vault, code: str) -> str:

@@ -14,8 +14,7 @@ from sqlalchemy.orm import Session
 
 from bot import metrics
 from bot.conversations.erasure import erase_contact
-from bot.conversations.outbox import reply_trace
-from bot.conversations.retention import EMPTY_BODY
+from bot.conversations.outbox import EMPTY_BODY, reply_trace, stored_message
 from bot.messages import DeliveryState, InboundKind, OutboundMessage
 from bot.storage.models import Contact, Conversation, Inbound, Outbound, QuickReplyToken
 from bot.storage.session import Database
@@ -108,7 +107,7 @@ class Feed:
             if conversation is None:
                 return History()
             # Whose text was deleted in time is not shown as an empty message.
-            replies = [row for row in _newest(session, Outbound, conversation.id) if row.body != EMPTY_BODY]
+            replies = [row for row in _newest(session, Outbound, conversation.id) if row.body != EMPTY_BODY or row.body_encrypted]
             inbound = [row for row in _newest(session, Inbound, conversation.id) if not _is_emptied(row)]
             timed: list[tuple[datetime, FeedReply | FeedInbound]] = [
                 (row.received_at, self._inbound(session, row)) for row in inbound
@@ -142,7 +141,7 @@ class Feed:
             times = {row.id: row.received_at for row in session.execute(received)}
             for row in unread:
                 _tell_fetched(row, times.get(row.inbound_id or 0), now)
-        return [FeedReply(row.id, OutboundMessage.from_json(row.body)) for row in rows]
+        return [FeedReply(row.id, stored_message(self._vault, row.body, row.body_encrypted)) for row in rows]
 
     def _inbound(self, session: Session, row: Inbound) -> FeedInbound:
         kind = InboundKind(row.kind)

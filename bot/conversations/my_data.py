@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import Row, func, select
 
 from bot.conversations.consent import GivenConsent, list_consents
-from bot.conversations.retention import EMPTY_BODY, RetentionLimits
-from bot.storage.models import Contact, Conversation, Inbound, Outbound, PlanItem, UnansweredQuestion
+from bot.conversations.outbox import EMPTY_BODY
+from bot.conversations.retention import RetentionLimits
+from bot.storage.models import Contact, Conversation, Inbound, Outbound, PlanItem, StaffCase, StaffCaseEntry, UnansweredQuestion
 from bot.storage.session import Database
 
 
@@ -40,6 +41,7 @@ class MyData:
         replies: our replies.
         questions: questions that got no certain answer.
         plan: the steps of their plan.
+        case: what was written with people of staff, both ways, and staff's notes.
         opted_out_at: when they asked us to stop; None when they did not, or took it back.
     """
 
@@ -52,6 +54,7 @@ class MyData:
     consents: tuple[GivenConsent, ...]
     opted_out_at: datetime | None
     plan: Span = Span()
+    case: Span = Span()
 
 
 class MyDataReader:
@@ -69,7 +72,8 @@ class MyDataReader:
                 return None
             of_contact = select(Conversation.id).where(Conversation.contact_id == contact_id).scalar_subquery()
             texts = (Inbound.conversation_id == of_contact, (Inbound.text != "") | Inbound.body_encrypted.is_not(None))
-            replies = (Outbound.conversation_id == of_contact, Outbound.body != EMPTY_BODY)
+            has_text = (Outbound.body != EMPTY_BODY) | Outbound.body_encrypted.is_not(None)
+            replies = (Outbound.conversation_id == of_contact, has_text)
             asked = (UnansweredQuestion.contact_id == contact_id,)
             received, sent, at = Inbound.received_at, Outbound.created_at, UnansweredQuestion.asked_at
             planned = (PlanItem.contact_id == contact_id,)
@@ -82,7 +86,10 @@ class MyDataReader:
                     self.limits.plan_days,
                 ),
             ]
-            messages, answers, questions, plan = (_span(session.execute(query).one(), days) for query, days in spans)
+            cases, written = select(StaffCase.id).where(StaffCase.contact_id == contact_id), StaffCaseEntry.at
+            of_cases = (StaffCaseEntry.case_id.in_(cases), StaffCaseEntry.kind != "event")
+            spans.append((select(func.count(), func.min(written), func.max(written)).where(*of_cases), self.limits.text_days))
+            messages, answers, questions, plan, case = (_span(session.execute(query).one(), days) for query, days in spans)
             return MyData(
                 since=contact.created_at,
                 until=contact.last_inbound_at + timedelta(days=self.limits.contact_days),
@@ -93,6 +100,7 @@ class MyDataReader:
                 consents=tuple(list_consents(session, contact_id)),
                 opted_out_at=contact.opted_out_at,
                 plan=plan,
+                case=case,
             )
 
 

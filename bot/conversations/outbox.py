@@ -33,6 +33,8 @@ OPEN_STATES = ("queued", "sending")
 """A reply in one of these is not out yet."""
 ERASED = "erased"
 """Why a contact is stopped who only exists until the confirmation of their erasure is out."""
+EMPTY_BODY = OutboundMessage("").to_json()
+"""What stands in clear of a reply whose text was deleted, or is encrypted."""
 SENDING_LEASE_SECONDS = 20.0
 """How long a reply stays "sending" before another gateway may take it; the gateway that sends it renews that in time."""
 
@@ -90,13 +92,26 @@ class Outbox:
         self._clock = clock
 
     def enqueue(
-        self, session: Session, conversation_id: str, channel: str, message: OutboundMessage, inbound_id: int | None
+        self,
+        session: Session,
+        conversation_id: str,
+        channel: str,
+        message: OutboundMessage,
+        inbound_id: int | None,
+        *,
+        is_private: bool = False,
     ) -> int:
-        """Add a reply inside the caller's transaction, with a token for each quick reply; return its id."""
+        """Add a reply inside the caller's transaction, with a token for each quick reply; return its id.
+
+        Args:
+            is_private: a person wrote it, so it is stored encrypted.
+        """
         now = self._clock()
         replies = tuple(replace(reply, token=reply.token or secrets.token_urlsafe(12)) for reply in message.quick_replies)
         body = replace(message, quick_replies=replies).to_json()
-        of_reply = {"conversation_id": conversation_id, "inbound_id": inbound_id, "channel": channel, "body": body}
+        sealed = self._vault.encrypt(body) if is_private else None
+        of_reply = {"conversation_id": conversation_id, "inbound_id": inbound_id, "channel": channel, "body_encrypted": sealed}
+        of_reply["body"] = EMPTY_BODY if is_private else body
         connection = session.connection()
         outbound_id = int(connection.execute(_insert_reply(), {**of_reply, "created_at": now, "due_at": now}).scalar_one())
         if replies:
@@ -193,7 +208,7 @@ class Outbox:
             outbound_id=row.id,
             channel=row.channel,
             address=self._vault.decrypt(row.address_encrypted),
-            message=OutboundMessage.from_json(row.body),
+            message=stored_message(self._vault, row.body, row.body_encrypted),
             parts_sent=row.parts_sent,
             is_fallback=row.is_fallback,
             attempts=row.attempts + 1,
@@ -202,6 +217,11 @@ class Outbox:
             trace_id=reply_trace(row.id, row.created_at, row.inbound_id, row.received_at),
             received_at=row.received_at,
         )
+
+
+def stored_message(vault: Vault, body: str, sealed: bytes | None) -> OutboundMessage:
+    """Return a reply from its two columns, of which one holds it."""
+    return OutboundMessage.from_json(vault.decrypt(sealed) if sealed else body)
 
 
 def reply_trace(outbound_id: int, created_at: datetime, inbound_id: int | None, received_at: datetime | None) -> str:
@@ -245,10 +265,11 @@ def _any_due() -> Executable:
 def _heads_due() -> Executable:
     of_channels = Outbound.channel.in_(bindparam("channels", expanding=True))
     heads = select(func.min(Outbound.id)).where(Outbound.state.in_(OPEN_STATES), of_channels).group_by(Outbound.conversation_id)
-    reply = (Outbound.id, Outbound.channel, Outbound.body, Outbound.parts_sent, Outbound.is_fallback, Outbound.attempts)
+    reply = (Outbound.id, Outbound.channel, Outbound.parts_sent, Outbound.is_fallback, Outbound.attempts)
+    body = (Outbound.body, Outbound.body_encrypted)
     trace = (Outbound.created_at, Outbound.inbound_id, Inbound.received_at)
     return (
-        select(*reply, *trace, Contact.address_encrypted, Contact.last_inbound_at, Contact.stopped_reason)
+        select(*reply, *body, *trace, Contact.address_encrypted, Contact.last_inbound_at, Contact.stopped_reason)
         .join(Conversation, Conversation.id == Outbound.conversation_id)
         .join(Contact, Contact.id == Conversation.contact_id)
         .outerjoin(Inbound, Inbound.id == Outbound.inbound_id)

@@ -190,6 +190,8 @@ class PrivacyDesk:
             )
         if found.plan.count:
             lines.append(say(N_("privacy.data_plan"), count=found.plan.count, until=_day(found.plan.until, locale)))
+        if found.case.count:
+            lines.append(say(N_("privacy.data_case"), count=found.case.count, until=_day(found.case.until, locale)))
         lines.append(say(N_("privacy.data_records"), days=limits.record_days))
         lines += [self._consent_line(one.purpose, one.given_at, one.withdrawn_at, locale) for one in found.consents]
         if not found.consents:

@@ -15,8 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Delete, Update, and_, delete, func, or_, select, true, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from bot.conversations.outbox import ERASED
-from bot.messages import OutboundMessage
+from bot.conversations.outbox import EMPTY_BODY, ERASED
 from bot.storage.models import (
     AnswerFeedback,
     Complaint,
@@ -28,6 +27,8 @@ from bot.storage.models import (
     Outbound,
     PlanItem,
     QuickReplyToken,
+    StaffCase,
+    StaffCaseEntry,
     UnansweredQuestion,
 )
 from bot.storage.session import BUSY_SECONDS, Database
@@ -40,8 +41,6 @@ GRACE = timedelta(hours=2)
 """How long past its limit something may lie before it counts as overdue: the purge runs every hour."""
 ERASED_HOURS = 24
 """How long the confirmation of an erasure waits for a browser that has not fetched it; elsewhere it goes when it is sent."""
-EMPTY_BODY = OutboundMessage("").to_json()
-"""What is left of a reply whose text was deleted."""
 EXPIRED = "expired"
 """The state of a message given up, or a reply not out yet, whose text was deleted."""
 
@@ -189,11 +188,14 @@ def _kinds(limits: RetentionLimits) -> list[_Kind]:
     """Return the kinds of data, those first whose rows hang on others."""
     text, record = limits.text_days, limits.record_days
     has_text = and_(Inbound.state != "waiting", or_(Inbound.text != "", Inbound.body_encrypted.is_not(None)))
+    has_reply = or_(Outbound.body != EMPTY_BODY, Outbound.body_encrypted.is_not(None))
     is_erased = Contact.stopped_reason == ERASED
     return [
+        _Kind("case_texts", StaffCaseEntry.id, StaffCaseEntry.at, text),
+        _Kind("cases", StaffCase.id, StaffCase.last_at, text),
         _Kind("expired_buttons", QuickReplyToken.token, QuickReplyToken.expires_at, 0, _not_tapped()),
         _Kind("messages_text", Inbound.id, Inbound.received_at, text, has_text, _empty_messages),
-        _Kind("replies_text", Outbound.id, Outbound.created_at, text, Outbound.body != EMPTY_BODY, _empty_replies),
+        _Kind("replies_text", Outbound.id, Outbound.created_at, text, has_reply, _empty_replies),
         _Kind("conversation_memory", Contact.id, Contact.last_inbound_at, text, _has_memory(), _empty_memory),
         _Kind("reply_records", Outbound.id, Outbound.created_at, record, None, _delete_replies),
         _Kind("message_records", Inbound.id, Inbound.received_at, record, Inbound.state != "waiting"),
@@ -228,7 +230,7 @@ def _empty_replies(keys: Sequence[int]) -> list[Update | Delete]:
     of_keys = update(Outbound).where(Outbound.id.in_(keys))
     not_out = of_keys.where(Outbound.state.in_(("queued", "sending", "failed")))
     tokens = delete(QuickReplyToken).where(QuickReplyToken.outbound_id.in_(keys))
-    return [not_out.values(state=EXPIRED), of_keys.values(body=EMPTY_BODY), tokens]
+    return [not_out.values(state=EXPIRED), of_keys.values(body=EMPTY_BODY, body_encrypted=None), tokens]
 
 
 def _empty_memory(keys: Sequence[str]) -> list[Update | Delete]:

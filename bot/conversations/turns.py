@@ -15,6 +15,7 @@ from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
 from bot.conversations import turn_statements as sql
+from bot.conversations.cases import OpenCase, read_open_case
 from bot.conversations.effects import Effect, EffectKind, apply_effect
 from bot.conversations.erasure import ErasedTurn, erase_and_confirm
 from bot.conversations.flood import EarlierMessage
@@ -62,6 +63,7 @@ class Turn:
         is_stood_in: the gateway has answered it in full while no worker did; it is only run for the engine's memory.
         is_opted_out: the contact has asked us to stop, and has not taken that back.
         earlier: the contact's last answered messages, the newest first, as many as the flood rule looks at.
+        case: the contact's open case with people of staff; None when there is none.
     """
 
     inbound_id: int
@@ -85,6 +87,7 @@ class Turn:
     is_stood_in: bool = False
     is_opted_out: bool = False
     earlier: tuple[EarlierMessage, ...] = ()
+    case: OpenCase | None = None
 
     @property
     def claim(self) -> Claim:
@@ -204,6 +207,7 @@ class Turns:
 
         Raises:
             LeaseLost: another worker has taken over; nothing is stored.
+            TurnOutdated: the message must be decided anew; nothing is stored.
         """
         now = self._clock()
         answered = {
@@ -323,6 +327,7 @@ class Turns:
             is_stood_in=row.error_code == STOOD_IN,
             is_opted_out=row.opted_out_at is not None,
             earlier=_earlier_messages(session, row.conversation_id, inbound_id),
+            case=read_open_case(session, row.contact_id),
         )
 
     def _payload_of(self, session: Session, conversation_id: str, token: str, tapped_at: datetime) -> str:

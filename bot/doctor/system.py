@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bot.doctor import Look, examine
 from bot.doctor.database import look_at_clock, look_at_database, look_at_keys, look_at_queues
+from bot.doctor.handoff import look_at_handoff
 from bot.doctor.knowledge import look_at_content, look_at_model
 from bot.doctor.machine import look_at_disks, look_at_mode, look_at_secrets
 from bot.errors import SettingsError
@@ -56,9 +57,11 @@ def _examine_stored(app: App, names: Iterable[str]) -> list[Finding]:
     database = examine([("database", partial(look_at_database, app.database))])
     if any(finding.level is Level.ERROR and finding.code.startswith("database") for finding in database):
         return [*disks, *database]  # There is nothing to read.
+    people = app.paths.content / "people.yml"
     stored: list[tuple[str, Look]] = [
         ("keys", partial(look_at_keys, app.database, app.vault)),
         ("clock", partial(look_at_clock, app.database, utc_now())),
+        ("handoff", partial(look_at_handoff, app.database, people, utc_now(), is_on=app.settings.handoff)),
         ("queues", partial(look_at_queues, Queues(app.database, pushed_names(names), utc_now))),
     ]
     return [*disks, *database, *examine(stored)]

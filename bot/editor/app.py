@@ -22,6 +22,7 @@ from bot.editor.views import (
     account,
     answer,
     audit,
+    conversations,
     data,
     drafts,
     examples,
@@ -48,6 +49,7 @@ from bot.web import BodyLimit, ReadyServer, SecurityHeaders
 
 MODULES: tuple[Pages, ...] = (
     home.pages,
+    conversations.pages,
     topics.pages,
     topic.pages,
     answer.pages,

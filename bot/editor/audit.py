@@ -58,6 +58,12 @@ class AuditLog:
         session.flush()
         logger.info("audit_written entry=%d hash=%s", entry.id, entry.hash[:16])
 
+    def has_entry(self, staff_id: str, action: str, target: str, since: datetime) -> bool:
+        """Tell whether somebody did the same since a time."""
+        same = (AuditEntry.target == target, AuditEntry.staff_id == staff_id, AuditEntry.action == action)
+        with self._database.reading() as session:
+            return session.scalar(select(AuditEntry.id).where(*same, AuditEntry.at >= since).limit(1)) is not None
+
     def newest(self, count: int, before: int | None = None) -> list[AuditEntry]:
         """Return the newest entries, the last one first; those below an id when one is given."""
         query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(count)

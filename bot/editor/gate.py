@@ -49,7 +49,8 @@ class Gate:
 
     def _answer(self, request: Request, form: FormData) -> Response:
         token = read_cookie(request, SESSION_COOKIE, is_https=self.parts.is_https)
-        visit = Visit(request, self.parts, self.environment, self.menu, form, self.parts.sessions.find(token))
+        visit = Visit(request, self.parts, self.environment, self.menu, form, None)
+        visit.signed_in = self.parts.sessions.find(token, is_seen=not visit.is_refresh)
         given = str(form.get(CSRF_FIELD, ""))
         if request.method == "POST" and not is_from_our_page(self.parts.vault, request, given, is_https=self.parts.is_https):
             return _keep_text(visit, 403, N_("editor.refused.form"))

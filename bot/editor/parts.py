@@ -11,6 +11,7 @@ from pathlib import Path
 from bot.content.checks.entry import EntryChecks
 from bot.content.library import ContentLibrary
 from bot.content.loader import load_catalogue_destinations
+from bot.conversations.staff_cases import StaffCases
 from bot.editor.accounts import Accounts
 from bot.editor.audit import AuditLog
 from bot.editor.checked import Checked
@@ -184,6 +185,11 @@ class EditorParts:
     def question_groups(self) -> QuestionGroups:
         """Which of them ask the same."""
         return QuestionGroups(self.example_store.locale_sentences)
+
+    @cached_property
+    def cases(self) -> StaffCases:
+        """What people write to staff."""
+        return StaffCases(self.database, self.vault, self.texts, self.limits, self.clock)
 
     @cached_property
     def training(self) -> TrainingDesk:

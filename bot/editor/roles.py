@@ -9,6 +9,8 @@ class Role(str, Enum):
     """What a person at the editor is there for."""
 
     READER = "reader"
+    COUNSELLOR = "counsellor"
+    """Trained to speak with people who ask for a person; nobody else reads what they write, not even an admin."""
     TRANSLATOR = "translator"
     EDITOR = "editor"
     REVIEWER = "reviewer"
@@ -30,19 +32,22 @@ class Need(str, Enum):
     """May change answers in every language and what hangs on them."""
     REVIEW = "review"
     """May approve and publish what another person wrote."""
+    TALK = "talk"
+    """May read and answer what people write to staff."""
     ADMIN = "admin"
     """May invite people and see the audit log."""
 
 
 _RIGHTS: dict[Role, frozenset[Need]] = {
     Role.READER: frozenset({Need.READ}),
+    Role.COUNSELLOR: frozenset({Need.READ, Need.TALK}),
     Role.TRANSLATOR: frozenset({Need.READ, Need.TRANSLATE}),
     Role.EDITOR: frozenset({Need.READ, Need.TRANSLATE, Need.WRITE}),
     Role.REVIEWER: frozenset({Need.READ, Need.TRANSLATE, Need.WRITE, Need.REVIEW}),
     Role.ADMIN: frozenset({Need.READ, Need.TRANSLATE, Need.WRITE, Need.REVIEW, Need.ADMIN}),
 }
-SECOND_FACTOR_ROLES = frozenset({Role.REVIEWER, Role.ADMIN})
-"""They can put text before the public or let people in, so a stolen password alone must not be enough."""
+SECOND_FACTOR_ROLES = frozenset({Role.REVIEWER, Role.COUNSELLOR, Role.ADMIN})
+"""They can put text before the public, read what people in danger wrote, or let people in: a password alone must not do."""
 
 
 def may(role: Role, need: Need) -> bool:

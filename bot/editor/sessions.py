@@ -78,8 +78,12 @@ class Sessions:
             session.add(row)
         return token
 
-    def find(self, token: str) -> SignedIn | None:
-        """Return the session of a token; None when there is none, or it ended, or the account was closed."""
+    def find(self, token: str, *, is_seen: bool = True) -> SignedIn | None:
+        """Return the session of a token; None when there is none, or it ended, or the account was closed.
+
+        Args:
+            is_seen: somebody sits there: the session lasts on.
+        """
         if not token:
             return None
         now = self._clock()
@@ -94,7 +98,7 @@ class Sessions:
                 return None
             signed_in = SignedIn(token, self._staff(account), row.is_complete)
             is_noted = now - row.last_seen_at < _NOTE_EVERY
-        if not is_noted:
+        if is_seen and not is_noted:
             self._change(token, last_seen_at=now)
         return signed_in
 

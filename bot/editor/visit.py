@@ -79,6 +79,11 @@ class Visit:
         return self.request.headers.get("hx-request") == "true"
 
     @property
+    def is_refresh(self) -> bool:
+        """Whether a page asks for itself again, without anybody's doing; that keeps no session alive."""
+        return self.request.method == "GET" and self.request.headers.get("x-refresh") == "1"
+
+    @property
     def address(self) -> str:
         """The caller's network address, for throttling only."""
         return self.request.client.host if self.request.client else ""

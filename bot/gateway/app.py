@@ -27,6 +27,7 @@ from bot.gateway.overdue import OverdueLoop
 from bot.gateway.polling import poll_channel
 from bot.gateway.pulling import PullRoutes
 from bot.gateway.purging import PurgeLoop
+from bot.gateway.returning import ReturnLoop
 from bot.gateway.sending import SendingLoop
 from bot.gateway.storing import InboxWriter
 from bot.gateway.webhooks import Webhook
@@ -53,6 +54,7 @@ def build_app(
     checks: Sequence[ReadyCheck] = (),
     overdue: OverdueLoop | None = None,
     purging: PurgeLoop | None = None,
+    returning: ReturnLoop | None = None,
 ) -> Starlette:
     """Return the gateway as an ASGI application.
 
@@ -65,6 +67,7 @@ def build_app(
         checks: what else must be in order before we are ready, for example a provider's templates.
         overdue: answers messages that no worker takes; None leaves them waiting.
         purging: deletes what is past its time; None leaves that to `ruta privacy purge`.
+        returning: lets the bot answer again where people of staff were silent; None where they never answer.
     """
     pulled = {name: channel for name, channel in channels.items() if isinstance(channel, PullChannel)}
     pushed = {name: channel for name, channel in channels.items() if name not in pulled}
@@ -75,7 +78,8 @@ def build_app(
     hub = FeedHub(feed, pulled, turns)
     changes = Changes(database, [sending.wake, hub.wake])
     background: dict[str, Callable[[], Awaitable[None]]] = {"storing": writer.run, "feed": hub.run, "changes": changes.run}
-    background |= {name: loop.run for name, loop in (("overdue", overdue), ("purging", purging)) if loop}
+    loops = (("overdue", overdue), ("purging", purging), ("returning", returning))
+    background |= {name: loop.run for name, loop in loops if loop}
     background |= {f"polling_{name}": partial(poll_channel, channel, inbox) for name, channel in pushed.items()}
     routes = [
         *_health_routes(Health([*_own_checks(database, sending), *checks])),

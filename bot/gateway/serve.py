@@ -8,6 +8,7 @@ from datetime import datetime
 
 from starlette.applications import Starlette
 
+from bot.conversations.case_returns import CaseReturns
 from bot.conversations.feed import Feed
 from bot.conversations.inbox import Inbox
 from bot.conversations.outbox import Outbox
@@ -19,6 +20,7 @@ from bot.gateway.connections import allow_open_files, protocol_of
 from bot.gateway.health import ReadyCheck
 from bot.gateway.overdue import OverdueLoop
 from bot.gateway.purging import PurgeLoop
+from bot.gateway.returning import ReturnLoop
 from bot.settings import Settings
 from bot.storage.session import Database
 from bot.storage.vault import Vault
@@ -53,6 +55,7 @@ def serve(
     build_stand_in: Callable[[], StandIn],
     retention: Retention,
     checks: Sequence[ReadyCheck] = (),
+    case_returns: CaseReturns | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM.
 
@@ -63,6 +66,7 @@ def serve(
         build_stand_in: makes what answers while no worker does; called when it is needed first.
         retention: deletes every hour what is past its time.
         checks: what else must be in order before `/readyz` says that we are ready.
+        case_returns: lets the bot answer again where staff were silent for too long; None where they never answer.
     """
     allow_open_files()
     app = build_app(
@@ -76,5 +80,6 @@ def serve(
         checks=checks,
         overdue=OverdueLoop(Turns(database, vault, Outbox(database, vault, clock), "gateway", clock), build_stand_in),
         purging=PurgeLoop(retention),
+        returning=ReturnLoop(case_returns) if case_returns else None,
     )
     GatewayServer(app, settings.host, settings.port, on_ready).run()

@@ -129,6 +129,8 @@ class Outbound(Base):
     inbound_id: Mapped[int | None] = mapped_column(ForeignKey("inbound_message.id", ondelete="SET NULL"))
     channel: Mapped[str] = mapped_column(String(20))
     body: Mapped[str] = mapped_column(Text)
+    body_encrypted: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """In place of `body`, for what a person of staff wrote."""
     state: Mapped[str] = mapped_column(String(10), default="queued")
     parts_sent: Mapped[int] = mapped_column(Integer, default=0)
     is_fallback: Mapped[bool] = mapped_column(default=False)
@@ -263,3 +265,60 @@ class Complaint(Base):
     text_encrypted: Mapped[bytes] = mapped_column(LargeBinary)
     locale: Mapped[str] = mapped_column(String(8))
     made_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class StaffCase(Base):
+    """A conversation that a contact wants to have with a person of staff; at most one is open for a contact.
+
+    While it is open and `bot_answers` is false the bot keeps silent. `code` is all that staff and contact call it by.
+    """
+
+    __tablename__ = "staff_case"
+    __table_args__ = (
+        Index(
+            "ix_staff_case_open",
+            "contact_id",
+            unique=True,
+            sqlite_where=text("state = 'open'"),
+            postgresql_where=text("state = 'open'"),
+        ),
+        Index("ix_staff_case_state", "state", "last_at"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), index=True)
+    code: Mapped[str] = mapped_column(String(12), unique=True)
+    state: Mapped[str] = mapped_column(String(10), default="open")
+    closed_by: Mapped[str] = mapped_column(String(10), default="")
+    """`staff`, `contact` (went back to the bot), `stop` (wants no messages), or empty."""
+    is_urgent: Mapped[bool] = mapped_column(default=False)
+    bot_answers: Mapped[bool] = mapped_column(default=False)
+    is_acknowledged: Mapped[bool] = mapped_column(default=False)
+    """The contact has been told that their messages are kept."""
+    assigned_to: Mapped[str] = mapped_column(String(32), default="")
+    """An account of the editor; empty: nobody's."""
+    opened_at: Mapped[datetime]
+    handed_at: Mapped[datetime]
+    """When the bot last fell silent for it."""
+    waiting_since: Mapped[datetime | None]
+    """The contact's first message that nobody has answered; None: the last word is ours."""
+    last_staff_at: Mapped[datetime | None]
+    last_at: Mapped[datetime] = mapped_column(index=True)
+    left_at: Mapped[datetime | None]
+    """The contact left in a hurry then: nothing may be sent until they ask for a person again."""
+
+
+class StaffCaseEntry(Base):
+    """One line of a case's thread: what the contact or staff wrote, an internal note, or something that happened."""
+
+    __tablename__ = "staff_case_entry"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("staff_case.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    """`contact`, `staff`, `note` or `event`."""
+    text_encrypted: Mapped[bytes | None] = mapped_column(LargeBinary)
+    event: Mapped[str] = mapped_column(String(20), default="")
+    staff_id: Mapped[str] = mapped_column(String(32), default="")
+    outbound_id: Mapped[int | None] = mapped_column(ForeignKey("outbound_message.id", ondelete="SET NULL"), index=True)
+    at: Mapped[datetime] = mapped_column(index=True)

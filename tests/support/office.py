@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -102,14 +102,19 @@ class Task:
 
 
 @contextmanager
-def run_office(folder: Path) -> Iterator[Office]:
-    """Start everything on a copy of the content."""
+def run_office(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Office]:
+    """Start everything on a copy of the content.
+
+    Args:
+        settings: others than the usual ones.
+    """
     root = folder / "project"
     root.mkdir()
     shutil.copytree(ROOT / "content", root / "content")
     for name in SHARED:
         (root / name).symlink_to(ROOT / name)
-    with run_programs(folder, {"RUTA_CHANNELS": "webchat", "RUTA_METRICS_PORT": "0"}, root=root) as programs:
+    chosen = {"RUTA_CHANNELS": "webchat", "RUTA_METRICS_PORT": "0", **(settings or {})}
+    with run_programs(folder, chosen, root=root) as programs:
         office = Office(programs)
         yield office
         if "parts" in vars(office):

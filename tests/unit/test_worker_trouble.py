@@ -173,7 +173,7 @@ async def test_a_worker_that_hangs_ends_itself(desk: Desk, tmp_path: Path) -> No
     """A loop that no time-out reaches ends the process; the message is counted as tried, and its text is nowhere in the log."""
     desk.system.inbox.store([make_inbound("algo muy privado")])
     desk.engine.trouble = lambda: time.sleep(60)
-    with mock.patch("bot.worker.HANG_SECONDS", 0.2), (tmp_path / "log").open("w") as log, mock.patch("sys.__stderr__", log):
+    with mock.patch("bot.watchdog.HANG_SECONDS", 0.2), (tmp_path / "log").open("w") as log, mock.patch("sys.__stderr__", log):
         child = os.fork()
         if not child:
             try:

@@ -1,7 +1,7 @@
 """Check the content folder before a contact reads it. Each problem names the file, the line and what to do.
 
 Each module checks one side: `answers` the texts, `provenance` their facts, sources and dates, `links` what hangs
-together, `help_points` the real places, `dialogues` the guided dialogues.
+together, `help_points` the real places, `people` who answers as a person, `dialogues` the guided dialogues.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from bot.content.checks.dialogues import check_dialogue
 from bot.content.checks.help_points import check_help_points
 from bot.content.checks.links import check_completeness, check_menu_titles
+from bot.content.checks.people import check_people
 from bot.content.checks.support import FactBase
 from bot.content.checks.topics import check_topic
 from bot.content.loader import load_catalogue_destinations, load_content
@@ -38,6 +39,7 @@ def check_content(folder: Path, limits: Sequence[tuple[str, ChannelLimits]], tod
     base = FactBase(loaded.facts)
     problems = [*loaded.problems, *check_completeness(folder, loaded), *check_menu_titles(loaded)]
     problems += check_help_points(folder, loaded, base)
+    problems += check_people(folder, loaded)
     for dialogue in loaded.dialogues.values():
         problems += check_dialogue(dialogue, loaded, limits, base, today)
     for topic in loaded.topics.values():

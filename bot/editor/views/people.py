@@ -19,6 +19,7 @@ pages.menu_entry(N_("editor.menu.people"), "/people", Need.ADMIN)
 
 ROLE_KEYS = {
     Role.READER: N_("editor.role.reader"),
+    Role.COUNSELLOR: N_("editor.role.counsellor"),
     Role.TRANSLATOR: N_("editor.role.translator"),
     Role.EDITOR: N_("editor.role.editor"),
     Role.REVIEWER: N_("editor.role.reviewer"),

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.content.opening import DAYS, closing_time, is_always_open, is_open, opening_text, read_opening_text, read_spans
+from bot.content.opening import (
+    DAYS,
+    closing_time,
+    is_always_open,
+    is_open,
+    next_opening,
+    opening_text,
+    read_opening_text,
+    read_spans,
+)
 
 _WEEK = {"mo": ["08:30-13:00", "14:00-17:00"], "tu": ["08:30-13:00", "14:00-17:00"], "we": ["22:00-06:00"], "sa": []}
 _MINUTE = st.integers(0, 1439)
@@ -91,3 +100,23 @@ def test_when_it_closes() -> None:
     assert closing_time(_WEEK, datetime(2026, 11, 28, 9)) is None
     assert is_always_open(dict.fromkeys(DAYS, ["00:00-24:00"]))
     assert not is_always_open(_WEEK)
+
+
+@given(openings(), st.integers(0, 7 * 1440 - 1))
+def test_next_opening_is_the_first_moment_that_is_open(opening: dict[str, object], minute: int) -> None:
+    """Just before it the place is closed unless another span ends there; a week without one has none."""
+    at = datetime(2026, 11, 23) + timedelta(minutes=minute)
+    opens = next_opening(opening, at)
+    begins = [span[:5] for day in DAYS for span in opening.get(day, ())]  # type: ignore[attr-defined]
+    assert (opens is None) == (not begins)
+    if opens is not None:
+        assert at < opens <= at + timedelta(days=7)
+        assert f"{opens:%H:%M}" in begins
+        assert is_open(opening, opens)
+
+
+def test_next_opening_skips_days_off_and_passes_midnight() -> None:
+    """From Wednesday night, which lasts until Thursday morning, to Monday; on Monday to the afternoon."""
+    assert next_opening(_WEEK, datetime(2026, 11, 25, 23, 0)) == datetime(2026, 11, 30, 8, 30)
+    assert next_opening(_WEEK, datetime(2026, 11, 23, 13, 0)) == datetime(2026, 11, 23, 14, 0)
+    assert next_opening({"sa": []}, datetime(2026, 11, 23)) is None

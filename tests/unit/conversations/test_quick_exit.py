@@ -13,11 +13,12 @@ from bot.conversations.flood import FLOOD_MESSAGES
 from bot.conversations.my_data import MyDataReader
 from bot.conversations.privacy import PrivacyDesk
 from bot.conversations.privacy_words import PrivacyWords
-from bot.conversations.quick_exit import QuickExit, faults
+from bot.conversations.quick_exit import QuickExit
 from bot.conversations.replies import WATCHED_TOPICS
 from bot.conversations.retention import RetentionLimits
 from bot.conversations.stand_in import WAIT_SECONDS, StandIn
 from bot.conversations.urgent import UrgentPhrases
+from bot.conversations.whole_phrases import WholePhrases, faults
 from bot.i18n import LOCALES, Catalogues
 from bot.messages import InboundKind, OutboundMessage
 from bot.storage.models import Conversation, Inbound, QuickReplyToken
@@ -48,10 +49,11 @@ def test_other_words_do_not_close(text: str) -> None:
     assert EXIT.find(text) == ""
 
 
-def test_no_word_is_an_emergency_or_asks_for_data() -> None:
-    """The real file has no fault, and one that would cost a card is found."""
+@pytest.mark.parametrize("name", ["exit", "handoff"])
+def test_no_word_is_an_emergency_or_asks_for_data(name: str) -> None:
+    """The real files have no fault, and one that would cost a card is found."""
     urgent, privacy = UrgentPhrases(ROOT / "intents" / "urgent"), PrivacyWords(FILE.with_name("privacy.yml"))
-    assert faults(FILE, TEXTS, urgent, privacy) == []
+    assert faults(WholePhrases(FILE.with_name(f"{name}.yml"), name), urgent, privacy) == []
 
 
 def test_a_cry_for_help_as_exit_word_is_a_fault(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -61,7 +63,7 @@ def test_a_cry_for_help_as_exit_word_is_a_fault(tmp_path_factory: pytest.TempPat
     rows = "\n".join(f"  {locale}: [{'me quiero matar' if locale == 'es' else 'stop'}]" for locale in LOCALES)
     (folder / "exit.yml").write_text(f"exit:\n{rows}\n", encoding="utf-8")
     urgent, privacy = UrgentPhrases(ROOT / "intents" / "urgent"), PrivacyWords(FILE.with_name("privacy.yml"))
-    found = faults(folder / "exit.yml", TEXTS, urgent, privacy)
+    found = faults(WholePhrases(folder / "exit.yml", "exit"), urgent, privacy)
     assert any("urgent phrase" in fault for fault in found)
     assert any("privacy.yml" in fault for fault in found)
 
