@@ -60,6 +60,27 @@ def privacy_statistics(
         print(line)
 
 
+@privacy.command("stories")
+def privacy_stories(
+    since: Annotated[str, typer.Option(help="The first month, as 2026-01.")],
+    until: Annotated[str, typer.Option(help="The last month, as 2026-12.")],
+    survey: Annotated[str, typer.Option(help="Which survey.")] = "share_story",
+) -> None:
+    """Count the answers to the survey; groups of ten or fewer are not shown.
+
+    Tab-separated: question, answer, people; `unsaid` are those who did not answer the question. Do not publish periods that
+    overlap: their difference could show a small group.
+    """
+    from bot.conversations.stories import count_stories, months
+    from bot.privacy_tools import story_lines
+
+    opened = open_app(ROOT)
+    require_current(opened)
+    screen.print("Do not publish or pass on periods that overlap: their difference could show a small group.")
+    for line in story_lines(*count_stories(opened.database, survey, *months(since, until))):
+        print(line)
+
+
 @privacy.command("receipt")
 def privacy_receipt(code: Annotated[str, typer.Argument(help="The code that the person was given.")]) -> None:
     """Confirm an erasure by its code: print when it was done; the exit code is 1 if we know no such code."""

@@ -39,6 +39,14 @@ def statistics_lines(published: Published) -> Iterator[str]:
             yield f"{table}\t{name}\t{people}"
 
 
+def story_lines(people: int | str, tables: Mapping[str, Mapping[str, int | str]]) -> Iterator[str]:
+    """Yield the counts of a survey, one a line: question, answer, people."""
+    yield f"people\t-\t{people}"
+    for question, cells in tables.items():
+        for option, count in cells.items():
+            yield f"{question}\t{option}\t{count}"
+
+
 def period(since: str, until: str) -> tuple[datetime, datetime]:
     """Return the beginning of the first day and the end of the last one, in UTC.
 

@@ -82,6 +82,12 @@ class Settings(BaseSettings):
         le=23,
         description="Hours without a word of staff until the bot answers again, 1 to 23: later WhatsApp would not let it say so.",
     )
+    retention_story_days: int = Field(
+        730,
+        ge=31,
+        le=3650,
+        description="Days after the month's beginning for which the answers to a survey are kept; they name nobody.",
+    )
     editor_port: int = Field(8081, ge=1, le=65535, description="The port on which the editor listens.")
     editor_url: str = Field(
         "",

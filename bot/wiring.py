@@ -197,6 +197,7 @@ def retention_limits(settings: Settings) -> RetentionLimits:
         feedback_days=settings.retention_feedback_days,
         complaint_days=settings.retention_complaint_days,
         plan_days=settings.retention_plan_days,
+        story_days=settings.retention_story_days,
     )
 
 
@@ -258,6 +259,7 @@ def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None, *, wa
     from bot.conversations.dialogues.answers import DialogueWords
     from bot.conversations.dialogues.desk import DialogueDesk
     from bot.conversations.dialogues.plan_desk import PlanDesk
+    from bot.conversations.dialogues.provinces import Provinces
     from bot.conversations.feedback import FeedbackDesk
     from bot.conversations.my_data import MyDataReader
     from bot.conversations.nearby import NearbyDesk
@@ -282,7 +284,8 @@ def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None, *, wa
     reader = MyDataReader(app.database, retention_limits(app.settings))
     # Not the number alone: in containers that share their host's name every worker may have the same one.
     owner = f"{socket.gethostname()[:20]}-{os.getpid()}-{secrets.token_hex(3)}"
-    dialogues = DialogueDesk.open(app.paths.root, replies)
+    nearby = NearbyDesk.open(app.paths.intents, app.vault, texts, replies, utc_now)
+    dialogues = DialogueDesk.open(app.paths.root, replies, Provinces(app.paths.intents, nearby.finder))
     words = DialogueWords.read(app.paths.intents / "vocabulary" / "dialogue-words.yml")
     plans = PlanDesk(words, PlanReader(app.database, app.settings.retention_plan_days), replies)
     return Worker(
@@ -297,7 +300,7 @@ def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None, *, wa
             limits=limits or channel_limits(app.settings),
             ordinals=app.paths.intents / "vocabulary" / "ordinals.yml",
             notices=Notices(app.database, INBOUND),
-            nearby=NearbyDesk.open(app.paths.intents, app.vault, texts, replies, utc_now),
+            nearby=nearby,
             feedback=FeedbackDesk(texts, replies, utc_now),
             complaints=ComplaintDesk(app.vault, texts, replies),
             quick_exit=QuickExit(app.paths.intents / "vocabulary" / "exit.yml", texts),

@@ -28,7 +28,7 @@ from bot.conversations.commands import Command, read_command
 from bot.conversations.complaints import REFUSED, ComplaintDesk
 from bot.conversations.complaints import TOPIC as COMPLAINT
 from bot.conversations.destinations import Destinations
-from bot.conversations.dialogues.answers import wrong_kind
+from bot.conversations.dialogues.answers import shown_dialogue, wrong_kind
 from bot.conversations.dialogues.plan_desk import PlanDesk
 from bot.conversations.feedback import FeedbackDesk
 from bot.conversations.flood import KEPT, REPEATED, TOLD, is_card_in_sight, is_flood, is_told, urgent_mark
@@ -202,6 +202,7 @@ class Worker:
         logger.info(
             "turn_decided id=%s decision=%s milliseconds=%d", turn.trace_id, decision, (time.perf_counter() - began) * 1000
         )
+        result = self._apart(turn, result)
         if turn.is_stood_in:
             result = replace(result, replies=[])
         if await self._commit(turn, self._page(result, turn), is_dead=is_dead, takes_next=takes_next):
@@ -448,6 +449,16 @@ class Worker:
         masked, trace = _kept_text(turn), Trace("failed")
         result = TurnResult([reply], masked, turn.locale, turn.locale_source, error_code=code[:60], trace=trace)
         return self._parts.handoff.mark_urgent(turn, result) if urgent and self._parts.handoff else result
+
+    def _apart(self, turn: Turn, result: TurnResult) -> TurnResult:
+        """Keep nothing of a message that may answer a survey: neither its words, nor that it belonged to one."""
+        dialogues = self._parts.replies.library.loaded.dialogues
+        surveys = {name for name, dialogue in dialogues.items() if dialogue.survey}
+        trace = result.trace
+        if surveys.isdisjoint((trace.topic, shown_dialogue(turn))):
+            return result
+        trace = Trace(trace.decision) if trace.topic in surveys else trace
+        return replace(result, masked_text="", question=None, trace=trace)
 
     def _page(self, result: TurnResult, turn: Turn) -> TurnResult:
         limits = self._parts.limits.get(turn.channel)

@@ -30,6 +30,8 @@ ANSWER_SLOT = "dialogue_answer"
 START_ACTION = "action_start_dialogue"
 DAYS_KEPT = 7
 """How long an unfinished dialogue can be gone on with."""
+SURVEY_DAYS_KEPT = 2
+"""The same for a survey, whose answers must not stay with a person for longer than a pause."""
 _DONE = "done"
 _DAY_SECONDS = 86_400.0
 
@@ -129,11 +131,18 @@ class FinishDialogue(DialogueAction):
         if alarm:
             dispatcher.utter_message(response=f"utter_{alarm}")
         else:
-            plan = {"dialogue": state.dialogue, "topics": self._desk.plan(state)}
             for message in self._desk.end(state, _locale(tracker)):
-                _utter(dispatcher, message, {"plan": plan} if plan["topics"] else {})
-        kept = state if state.phase is Phase.LEFT else State(state.dialogue, phase=Phase.DONE, note=alarm)
+                _utter(dispatcher, message, self._outcome(state))
+        kept = state if state.phase is Phase.LEFT else replace(state, answers={}, phase=Phase.DONE, misses=0, note=alarm)
         return [_keep(kept), SlotSet(ANSWER_SLOT, None)]
+
+    def _outcome(self, state: State) -> dict[str, Any]:
+        """Return what is to be stored of it."""
+        topics = self._desk.plan(state)
+        version, answers = self._desk.story(state)
+        if answers:
+            return {"story": {"survey": state.dialogue, "version": version, "answers": answers}}
+        return {"plan": {"dialogue": state.dialogue, "topics": topics}} if topics else {}
 
 
 class StartSession(DialogueAction):
@@ -156,7 +165,10 @@ class StartSession(DialogueAction):
     def _taken_over(self, tracker: Tracker) -> list[EventType]:
         state = _state(tracker)
         times = [float(event.get("timestamp") or 0.0) for event in tracker.events if event["event"] == "user"]
-        if state is None or not state.is_open or self._clock() - max(times, default=0.0) > DAYS_KEPT * _DAY_SECONDS:
+        if state is None or not state.is_open:
+            return []
+        days = SURVEY_DAYS_KEPT if state.is_survey else DAYS_KEPT
+        if self._clock() - max(times, default=0.0) > days * _DAY_SECONDS:
             return []
         if state.phase is Phase.LEFT:
             return [_keep(state)]
@@ -170,7 +182,8 @@ def heard_in(tracker: Tracker) -> Heard:
     intent = str((latest.get("intent") or {}).get("name") or "")
     answer = next((str(row["value"]) for row in latest.get("entities") or [] if row["entity"] == ANSWER), "")
     typed = latest.get("decision")  # What was tapped has not been through the classifier.
-    return Heard(intent, answer, str(latest.get("text") or "") if typed else "")
+    is_edit = bool((latest.get("metadata") or {}).get("is_edit"))
+    return Heard(intent, answer, str(latest.get("text") or "") if typed else "", is_edit)
 
 
 def _state(tracker: Tracker) -> State | None:

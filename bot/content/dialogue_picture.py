@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from bot.content.dialogues import UNSAID, Dialogue, Question, When, said
+from bot.content.dialogues import UNSAID, YES, Dialogue, Question, When, said
 
 _BLOCK = "<!-- picture: {id} -->\n```mermaid\n{text}```\n<!-- end: {id} -->"
 
@@ -21,7 +21,9 @@ def draw_dialogue(dialogue: Dialogue, locale: str) -> str:
         name = f"alarm_{number}"
         last = next(question.id for question in reversed(dialogue.questions) if question.id in alarm.when)
         lines += [f'  {last} == "{_when(alarm.when)}" ==> {name}', f'  {name}[["{alarm.topic}"]]']
-    lines.append('  outcome{"' + ("steps that apply, in order" if dialogue.is_plan else "sum of the weights") + '"}')
+    lines.append('  outcome{"' + _outcome(dialogue) + '"}')
+    if dialogue.survey:
+        lines.append(f'  {dialogue.survey.consent} == "anything but {YES}" ==> nothing(["nothing is stored"])')
     for level in dialogue.levels:
         rule = [f"at least {level.least}"] if level.least is not None else []
         rule += [f"{level.unsaid_least} or more {UNSAID}"] if level.unsaid_least else []
@@ -44,8 +46,16 @@ def write_pictures(path: Path, dialogues: Iterable[Dialogue], locale: str) -> st
     return text
 
 
+def _outcome(dialogue: Dialogue) -> str:
+    if dialogue.survey:
+        return "one row without person, day or order"
+    return "steps that apply, in order" if dialogue.is_plan else "sum of the weights"
+
+
 def _box(question: Question, locale: str) -> str:
-    options = [f"{_clean(said(option.title, locale))} {option.weight:+d}".replace(" +0", "") for option in question.options]
+    options = [f"{_clean(said(option.title, locale))} {option.weight:+d}".replace(" +0", "") for option in question.shown]
+    hidden = len(question.options) - len(question.shown)
+    options += [f"typed: {hidden} more"] if hidden else []
     condition = [f"only if {_when(question.when)}"] if question.when else []
     return "<br/>".join([_clean(said(question.ask, locale)), *condition, *(f"- {option}" for option in options)])
 

@@ -17,6 +17,8 @@ When = Mapping[str, frozenset[str]]
 """Option ids by question id: it holds when every question was answered with one of its options. Empty: always."""
 UNSAID = "unsaid"
 """The option that every question has: not known, or not to be told."""
+ABROAD = "abroad"
+"""The option that a town outside Ecuador stands for, where towns are understood."""
 YES, NO = "is_so", "is_not"
 """The ids of options that "yes" and "no", however they are said, stand for; not `yes`, which YAML takes for a truth value."""
 
@@ -30,6 +32,8 @@ class Option:
         weight: how much it adds to the score; negative takes away.
         reason: the sentence that names it in the outcome; empty: it is not named.
         signs: which signs it belongs to.
+        is_shown: it is offered; else it is only understood when somebody types it.
+        under_days: it stands for a time of less than so many days ago; 0: for none.
     """
 
     id: str
@@ -38,17 +42,34 @@ class Option:
     weight: int
     reason: Said
     signs: tuple[str, ...]
+    is_shown: bool = True
+    under_days: int = 0
 
 
 @dataclass(frozen=True)
 class Question:
-    """One question; `again` asks it in other words."""
+    """One question; `again` asks it in other words.
+
+    Attributes:
+        takes_towns: its options are provinces; a town that is typed stands for its province, one abroad for `ABROAD`.
+    """
 
     id: str
     ask: Said
     again: Said
     when: When
     options: tuple[Option, ...]
+    takes_towns: bool = False
+
+    @property
+    def takes_dates(self) -> bool:
+        """Whether it asks how long ago something was; the option without `under_days` stands for all that is longer ago."""
+        return any(option.under_days for option in self.options)
+
+    @property
+    def shown(self) -> tuple[Option, ...]:
+        """The options that are offered."""
+        return tuple(option for option in self.options if option.is_shown)
 
     def option(self, option_id: str) -> Option | None:
         """Return one of its options."""
@@ -116,8 +137,25 @@ class Leading:
 
 
 @dataclass(frozen=True)
+class Survey:
+    """What makes a dialogue one whose answers are stored, apart from the person.
+
+    Attributes:
+        consent: the first question; only "yes" goes on, and anything else keeps nothing.
+        version: of the wording of that question and what it promises; stored with the answers.
+        thanks: said when the answers have been stored.
+        refused: said when the permission was not given, or nothing was answered.
+    """
+
+    consent: str
+    version: str
+    thanks: Said
+    refused: Said
+
+
+@dataclass(frozen=True)
 class Dialogue:
-    """A guided dialogue; a check has levels, a plan has steps."""
+    """A guided dialogue; a check has levels, a plan has steps, a survey is stored."""
 
     id: str
     path: Path
@@ -133,6 +171,7 @@ class Dialogue:
     leads_to: tuple[Leading, ...]
     city: str = field(default="")
     """The question whose options are cities; empty: none is asked."""
+    survey: Survey | None = None
 
     def question(self, question_id: str) -> Question | None:
         """Return one of its questions."""
@@ -170,17 +209,27 @@ def parse_dialogue(path: Path, data: Mapping[str, Any]) -> Dialogue:
         help_points=tuple(data.get("help_points", ())),
         leads_to=tuple(Leading(row["topic"], _when(row.get("when"))) for row in data.get("leads_to", ())),
         city=data.get("city", ""),
+        survey=Survey(**data["survey"]) if "survey" in data else None,
     )
 
 
 def _question(row: Mapping[str, Any]) -> Question:
     options = tuple(_option(option) for option in row["options"])
-    return Question(row["id"], row["ask"], row["again"], _when(row.get("when")), options)
+    return Question(row["id"], row["ask"], row["again"], _when(row.get("when")), options, row.get("takes_towns", False))
 
 
 def _option(row: Mapping[str, Any]) -> Option:
     words = {locale: tuple(str(word) for word in said) for locale, said in row.get("words", {}).items()}
-    return Option(row["id"], row["title"], words, row.get("weight", 0), row.get("reason", {}), tuple(row.get("signs", ())))
+    return Option(
+        id=row["id"],
+        title=row["title"],
+        words=words,
+        weight=row.get("weight", 0),
+        reason=row.get("reason", {}),
+        signs=tuple(row.get("signs", ())),
+        is_shown=row.get("shown", True),
+        under_days=row.get("under_days", 0),
+    )
 
 
 def _level(row: Mapping[str, Any]) -> Level:

@@ -1,4 +1,7 @@
-"""What a turn changes beside its replies, stored in its own transaction: stop, begin again, erase, leave, void buttons, plans."""
+"""What a turn changes beside its replies, stored in its own transaction.
+
+Stop, begin again, erase, leave, void buttons, plans, the answers to a survey.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from sqlalchemy.orm import Session
 from bot.conversations.commands import payload
 from bot.conversations.opt_out import resume_contact, stop_contact
 from bot.conversations.plans import delete_plan, save_plan, tick_item
+from bot.conversations.stories import Story, store_story
 from bot.storage.models import Outbound, QuickReplyToken
 
 ERASE_YES = payload("erase_confirmed")
@@ -30,6 +34,7 @@ class EffectKind(str, Enum):
     SAVE_PLAN = "save_plan"
     TICK_PLAN = "tick_plan"
     DELETE_PLAN = "delete_plan"
+    STORE_STORY = "store_story"
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class Effect:
         before: replies queued before this time do not go out any more, for `EXIT`.
         dialogue: which dialogue made a plan, for `SAVE_PLAN`.
         topics: the steps of a plan, or the one to be ticked.
+        story: the answers to a survey, for `STORE_STORY`.
     """
 
     kind: EffectKind
@@ -48,6 +54,7 @@ class Effect:
     before: datetime | None = None
     dialogue: str = ""
     topics: tuple[str, ...] = ()
+    story: Story | None = None
 
 
 def apply_effect(session: Session, effect: Effect, contact_id: str, conversation_id: str, now: datetime) -> None:
@@ -62,6 +69,8 @@ def apply_effect(session: Session, effect: Effect, contact_id: str, conversation
         tick_item(session, contact_id, effect.topics[0])
     elif effect.kind is EffectKind.DELETE_PLAN:
         delete_plan(session, contact_id)
+    elif effect.kind is EffectKind.STORE_STORY and effect.story:
+        store_story(session, effect.story, now)
     elif effect.kind is EffectKind.VOID_ERASURE:
         buttons = (QuickReplyToken.conversation_id == conversation_id, QuickReplyToken.payload.in_((ERASE_YES, ERASE_NO)))
         session.connection().execute(delete(QuickReplyToken).where(*buttons))

@@ -14,6 +14,7 @@ from sqlalchemy import delete, insert
 from sqlalchemy.orm import Session
 
 from bot.conversations.commands import payload, read_command
+from bot.conversations.dialogues.answers import dialogue_of
 from bot.conversations.replies import Replies
 from bot.conversations.turns import Trace, Turn, TurnResult
 from bot.i18n import N_, Catalogues
@@ -86,6 +87,8 @@ class FeedbackDesk:
         reply = result.replies[-1] if result.replies else None
         if rated is None or reply is None or not turn.inbound_id or len(reply.quick_replies) + 2 > MOST_CHOICES:
             return result
+        if dialogue_of(choice.payload for choice in reply.quick_replies):
+            return result  # "Shall we go on?" stands under the answer; a third and a fourth choice would lead away from it.
         if rated["topic"] in self._recent_topics(turn):
             return result
         choices = tuple(

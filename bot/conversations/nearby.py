@@ -79,6 +79,11 @@ class NearbyDesk:
         needs = read_needs(intents / "vocabulary" / "needs.yml")
         return cls(PlaceFinder.open(intents), needs, vault, texts, replies, clock)
 
+    @property
+    def finder(self) -> PlaceFinder:
+        """What finds the towns; large enough to be shared."""
+        return self._finder
+
     def locate(self, turn: Turn) -> TurnResult | None:
         """Return the reply to a shared position, which is not kept; None when the message holds none."""
         if turn.location is None:

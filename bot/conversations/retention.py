@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Delete, Update, and_, delete, func, or_, s
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from bot.conversations.outbox import EMPTY_BODY, ERASED
+from bot.conversations.stories import mix_stories
 from bot.storage.models import (
     AnswerFeedback,
     Complaint,
@@ -29,6 +30,7 @@ from bot.storage.models import (
     QuickReplyToken,
     StaffCase,
     StaffCaseEntry,
+    Story,
     UnansweredQuestion,
 )
 from bot.storage.session import BUSY_SECONDS, Database
@@ -57,6 +59,7 @@ class RetentionLimits:
     feedback_days: int = 365
     complaint_days: int = 180
     plan_days: int = 30
+    story_days: int = 730
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class KindReport:
     Attributes:
         kept: how many rows there are.
         oldest: the time that its limit counts from, of the oldest row; aware UTC.
-        days: its limit; for tokens 0, since they carry their own end.
+        days: its limit; 0 for what carries its own end: tokens, and memories that hold answers to a survey.
         due: rows past the limit, which the next purge deletes.
         overdue: rows past it for longer than an hourly purge allows.
     """
@@ -91,7 +94,7 @@ class _Kind:
 
     name: str
     key: InstrumentedAttribute[Any]
-    at: InstrumentedAttribute[datetime]
+    at: InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]
     days: float
     rows: ColumnElement[bool] | None = None
     end: Callable[[Sequence[Any]], list[Update | Delete]] | None = None
@@ -142,6 +145,7 @@ class Retention:
         if only_count:
             return {report.kind: report.due for report in self.report()}
         deleted = {kind.name: self._purge_kind(kind, now) for kind in self._kinds}
+        mix_stories(self._database, now)
         self._empty_log()
         return deleted
 
@@ -196,6 +200,7 @@ def _kinds(limits: RetentionLimits) -> list[_Kind]:
         _Kind("expired_buttons", QuickReplyToken.token, QuickReplyToken.expires_at, 0, _not_tapped()),
         _Kind("messages_text", Inbound.id, Inbound.received_at, text, has_text, _empty_messages),
         _Kind("replies_text", Outbound.id, Outbound.created_at, text, has_reply, _empty_replies),
+        _Kind("unfinished_surveys", Conversation.id, Conversation.memory_until, 0, _is_idle(), _forget_survey),
         _Kind("conversation_memory", Contact.id, Contact.last_inbound_at, text, _has_memory(), _empty_memory),
         _Kind("reply_records", Outbound.id, Outbound.created_at, record, None, _delete_replies),
         _Kind("message_records", Inbound.id, Inbound.received_at, record, Inbound.state != "waiting"),
@@ -205,6 +210,7 @@ def _kinds(limits: RetentionLimits) -> list[_Kind]:
         _Kind("contacts", Contact.id, Contact.last_inbound_at, limits.contact_days),
         _Kind("answer_feedback", AnswerFeedback.id, AnswerFeedback.given_at, limits.feedback_days),
         _Kind("complaints", Complaint.id, Complaint.made_at, limits.complaint_days),
+        _Kind("stories", Story.id, Story.month, limits.story_days),
         _Kind("erasure_receipts", ErasureReceipt.code_hash, ErasureReceipt.at, limits.receipt_days),
     ]
 
@@ -234,7 +240,15 @@ def _empty_replies(keys: Sequence[int]) -> list[Update | Delete]:
 
 
 def _empty_memory(keys: Sequence[str]) -> list[Update | Delete]:
-    return [update(Conversation).where(Conversation.contact_id.in_(keys)).values(engine_state=None)]
+    return [update(Conversation).where(Conversation.contact_id.in_(keys)).values(engine_state=None, memory_until=None)]
+
+
+def _is_idle() -> ColumnElement[bool]:
+    return and_(Conversation.memory_until.is_not(None), Conversation.waiting_since.is_(None))
+
+
+def _forget_survey(keys: Sequence[str]) -> list[Update | Delete]:
+    return [update(Conversation).where(Conversation.id.in_(keys)).values(engine_state=None, memory_until=None)]
 
 
 def _delete_replies(keys: Sequence[int]) -> list[Update | Delete]:

@@ -6,7 +6,7 @@ withheld until it could be any number from 1 to 10 again. Pure but for `read_cou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -76,16 +76,28 @@ def read_counts(database: Database, since: datetime, until: datetime) -> Counts:
 
 def publish(counts: Counts) -> Published:
     """Hide what could lead to people."""
-    if counts.people <= SMALL:
-        hidden = dict.fromkeys(("topics", "locales", "channels"), SMALL_TEXT)
-        tables = {name: dict.fromkeys(getattr(counts, name), text) for name, text in hidden.items()}
-        return Published(people=SMALL_TEXT if counts.people else 0, **tables)
-    locales, channels = _protect(counts.locales, counts.people), _protect(counts.channels, counts.people)
-    topics = _protect(counts.topics, counts.people, may_overlap=True)
-    if locales is None or channels is None or topics is None:
-        # A table without a safe figure: then no other table may tell the total either.
-        return Published(WITHHELD_TEXT, _all_hidden(counts.topics), _all_hidden(counts.locales), _all_hidden(counts.channels))
-    return Published(counts.people, topics, locales, channels)
+    tables = {"topics": counts.topics, "locales": counts.locales, "channels": counts.channels}
+    people, shown = hide_small(counts.people, tables, overlapping=("topics",))
+    return Published(people, **shown)
+
+
+def hide_small(
+    people: int, tables: Mapping[str, Mapping[str, int]], overlapping: Collection[str] = ()
+) -> tuple[int | str, dict[str, dict[str, int | str]]]:
+    """Return the total and each table with what could lead to people hidden.
+
+    Args:
+        overlapping: the tables in which a person may be in several cells; in the others everybody is in exactly one.
+    """
+    if people <= SMALL:
+        return SMALL_TEXT if people else 0, {name: dict.fromkeys(cells, SMALL_TEXT) for name, cells in tables.items()}
+    shown: dict[str, dict[str, int | str]] = {}
+    for name, cells in tables.items():
+        table = _protect(cells, people, may_overlap=name in overlapping)
+        if table is None:  # Without a safe figure; then no other table may tell the total either.
+            return WITHHELD_TEXT, {name: _all_hidden(cells) for name, cells in tables.items()}
+        shown[name] = table
+    return people, shown
 
 
 def _protect(cells: Mapping[str, int], total: int, *, may_overlap: bool = False) -> dict[str, int | str] | None:

@@ -185,7 +185,7 @@ def set_locale() -> Executable:
 @lru_cache(maxsize=1)
 def set_engine_state() -> Executable:
     """Store the engine's memory of a conversation."""
-    return update(Conversation).where(_of_conversation()).values(engine_state=bindparam("state"))
+    return update(Conversation).where(_of_conversation()).values(engine_state=bindparam("state"), memory_until=bindparam("until"))
 
 
 @lru_cache(maxsize=1)

@@ -129,6 +129,7 @@ class TurnResult:
         effect: what it changes beside the replies.
         question: what staff should see because it got no certain answer.
         note: what else is stored for staff.
+        forget_after: the engine's new state must be gone after this time; None: with the contact's texts.
     """
 
     replies: Sequence[OutboundMessage]
@@ -141,6 +142,7 @@ class TurnResult:
     effect: Effect | None = None
     question: Question | None = None
     note: Note | None = None
+    forget_after: timedelta | None = None
 
 
 class Turns:
@@ -233,7 +235,8 @@ class Turns:
                 language = {"of_contact": turn.contact_id, "tag": result.locale, "source": result.locale_source}
                 connection.execute(sql.set_locale(), language)
             if result.engine_state is not None:
-                state = {"of_conversation": turn.conversation_id, "state": result.engine_state or None}
+                until = now + result.forget_after if result.forget_after else None
+                state = {"of_conversation": turn.conversation_id, "state": result.engine_state or None, "until": until}
                 connection.execute(sql.set_engine_state(), state)
             if result.question is not None:
                 store_question(session, self._vault, result.question, turn.contact_id, result.locale, turn.received_at)

@@ -7,6 +7,7 @@ import logging
 import time
 import warnings
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ from rasa.shared.constants import DEFAULT_NLU_FALLBACK_INTENT_NAME
 from rasa.shared.core.events import ActionExecuted, ActionExecutionRejected, Event, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 
+from bot.actions.dialogues import SURVEY_DAYS_KEPT
 from bot.content.model import Kind
 from bot.conversations.commands import Command, engine_text
 from bot.conversations.dialogues.desk import DialogueDesk
 from bot.conversations.dialogues.state import read_state
 from bot.conversations.effects import Effect, EffectKind
 from bot.conversations.replies import Replies
+from bot.conversations.stories import Story
 from bot.conversations.turns import Trace, Turn, TurnResult
 from bot.engine.action_endpoint import InProcessActions
 from bot.engine.importer import DIALOGUE_FORM
@@ -28,7 +31,7 @@ from bot.engine.nlg import SECTIONS_SLOT, ContentNlg, locale_of_turn, note_secti
 from bot.engine.runner import InProcessAgent
 from bot.engine.tracker_store import SessionTrackerStore
 from bot.errors import EngineError
-from bot.messages import OutboundMessage, QuickReply
+from bot.messages import InboundKind, OutboundMessage, QuickReply
 
 LOOK_SECONDS = 5.0
 """How often, at most, a newer model is looked for."""
@@ -43,6 +46,7 @@ class _Collector(OutputChannel):
         self.replies: list[OutboundMessage] = []
         self.section = ""
         self.plan: dict[str, Any] = {}
+        self.story: dict[str, Any] = {}
 
     @classmethod
     def name(cls) -> str:
@@ -56,6 +60,14 @@ class _Collector(OutputChannel):
         custom = message.get("custom") or {}
         self.section = custom.get("section", "")
         self.plan = custom.get("plan") or self.plan
+        self.story = custom.get("story") or self.story
+
+    @property
+    def effect(self) -> Effect | None:
+        """What the turn stores beside its replies."""
+        if self.plan:
+            return Effect(EffectKind.SAVE_PLAN, dialogue=self.plan["dialogue"], topics=tuple(self.plan["topics"]))
+        return Effect(EffectKind.STORE_STORY, story=Story(**self.story)) if self.story else None
 
     async def send_text_message(self, recipient_id: str, text: str, **kwargs: Any) -> None:
         """Keep a plain text, which some of the engine's own actions send."""
@@ -105,10 +117,15 @@ class Engine:
         if not collector.replies:
             raise EngineError("the engine gave no reply")
         locale, source = locale_of_turn(self._store.last)
-        plan = collector.plan
-        effect = Effect(EffectKind.SAVE_PLAN, dialogue=plan["dialogue"], topics=tuple(plan["topics"])) if plan else None
         return TurnResult(
-            tuple(collector.replies), text, locale, source, state, trace=self._trace(self._store.last), effect=effect
+            replies=tuple(collector.replies),
+            masked_text=text,
+            locale=locale,
+            locale_source=source,
+            engine_state=state,
+            trace=self._trace(self._store.last),
+            effect=collector.effect,
+            forget_after=_forget_after(self._store.last),
         )
 
     async def _parse_data(self, command: Command, text: str) -> dict[str, Any]:
@@ -203,6 +220,12 @@ class FreshEngine:
             logger.info("model_swapped model=%s", model.name)
 
 
+def _forget_after(tracker: DialogueStateTracker) -> timedelta | None:
+    """Return how long the memory may hold what it does now: answers to a survey only for a pause."""
+    state = read_state(tracker.get_slot("dialogue"))
+    return timedelta(days=SURVEY_DAYS_KEPT) if state and state.is_survey and not state.is_past else None
+
+
 def _dialogue_trace(tracker: DialogueStateTracker, replies: Replies) -> Trace | None:
     """Return why a guided dialogue took the message; None when it did not: then nobody took what was typed for an answer."""
     since: list[Event] = []
@@ -226,5 +249,9 @@ def _user_message(turn: Turn, text: str, parse_data: dict[str, Any] | None, coll
         output_channel=collector,
         sender_id=turn.conversation_id,
         parse_data=parse_data,
-        metadata={"locale": turn.locale, "locale_source": turn.locale_source},
+        metadata={
+            "locale": turn.locale,
+            "locale_source": turn.locale_source,
+            "is_edit": turn.kind is InboundKind.EDITED,
+        },
     )

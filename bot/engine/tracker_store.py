@@ -18,10 +18,15 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import ActionExecuted, ActiveLoop, BotUttered, Event, SessionStarted, SlotSet, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 
+from bot.conversations.dialogues.answers import ANSWER
+from bot.conversations.dialogues.state import read_state
+
+STATE_SLOT = "dialogue"
 TURNS_KEPT = 3
 """Turns that are kept whole: rules span at most this many, and "two misses in a row" is counted on them."""
-_NOT_KEPT = frozenset({"city", "concept"})
-"""Entities that say where somebody is or what they spoke of: they serve the turn of their message and are not stored."""
+_NOT_KEPT = frozenset({"city", "concept", ANSWER})
+"""Entities that say where somebody is, what they spoke of or what they answered: they serve the turn of their message and are not
+stored."""
 
 
 class SessionTrackerStore(TrackerStore):
@@ -58,7 +63,7 @@ class SessionTrackerStore(TrackerStore):
     async def save(self, tracker: DialogueStateTracker) -> None:
         """Reduce the tracker to what the next turn needs; `last` keeps it whole for whoever asks what was decided."""
         self.last = tracker
-        kept = [_compact(event) for event in [*_head(tracker), *_tail(tracker)]]
+        kept = [_compact(event) for event in _without_past_answers([*_head(tracker), *_tail(tracker)])]
         self._state[tracker.sender_id] = zlib.compress(json.dumps(kept, separators=(",", ":")).encode(), 1)
 
 
@@ -90,6 +95,18 @@ def _without_overwritten(events: Sequence[Event]) -> list[Event]:
             later.add(event.key)
         kept.append(event)
     return kept[::-1]
+
+
+def _without_past_answers(events: Sequence[Event]) -> list[Event]:
+    """Keep of the guided dialogues only where somebody is now; of a survey that is over, nothing."""
+    last = next((event for event in reversed(events) if _is_dialogue(event)), None)
+    state = read_state(last.value) if isinstance(last, SlotSet) else None
+    is_forgotten = state is None or (state.is_survey and state.is_past)
+    return [event for event in events if not _is_dialogue(event) or (event is last and not is_forgotten)]
+
+
+def _is_dialogue(event: Event) -> bool:
+    return isinstance(event, SlotSet) and event.key == STATE_SLOT
 
 
 def _head(tracker: DialogueStateTracker) -> Sequence[Event]:

@@ -66,7 +66,10 @@ class Contact(Base):
 
 
 class Conversation(Base):
-    """The thread of one contact on one channel, with the engine's state and the lease of the worker that runs it."""
+    """The thread of one contact on one channel, with the engine's state and the lease of the worker that runs it.
+
+    `memory_until` is set while that state holds answers to a survey: then it goes before all else does.
+    """
 
     __tablename__ = "conversation"
     __table_args__ = (Index("ix_conversation_waiting_since", "waiting_since"),)
@@ -77,6 +80,7 @@ class Conversation(Base):
     waiting_since: Mapped[datetime | None]
     lease_owner: Mapped[str] = mapped_column(String(40), default="")
     lease_until: Mapped[datetime | None]
+    memory_until: Mapped[datetime | None]
 
 
 class Inbound(Base):
@@ -322,3 +326,20 @@ class StaffCaseEntry(Base):
     staff_id: Mapped[str] = mapped_column(String(32), default="")
     outbound_id: Mapped[int | None] = mapped_column(ForeignKey("outbound_message.id", ondelete="SET NULL"), index=True)
     at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Story(Base):
+    """The answers of one person to a survey, and nothing that leads to them: no contact, no day, no order.
+
+    `id` is random and on SQLite the rows lie in its order; on PostgreSQL `mix_stories` hides order and transaction.
+    `month` is the first moment of the month. `answers` is JSON: option by question.
+    """
+
+    __tablename__ = "story"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    survey: Mapped[str] = mapped_column(String(60))
+    consent_version: Mapped[str] = mapped_column(String(20))
+    month: Mapped[datetime] = mapped_column(index=True)
+    answers: Mapped[str] = mapped_column(Text)

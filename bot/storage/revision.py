@@ -13,7 +13,7 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, delete, inse
 
 from bot.storage.session import Database
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest migration in `migrations/versions/`; a test compares them."""
 
 _bookkeeping = MetaData()

@@ -213,6 +213,40 @@ async def test_an_old_button_changes_the_mind(worker: Worker) -> None:
     assert _state(tester).answers["kind"] == "journey"
 
 
+@pytest.mark.parametrize(("text", "option"), [("visa", "papers"), ("3", "papers"), ("no sé", "unsaid"), ("Otra cosa", "other")])
+async def test_an_edited_message_changes_the_answer_that_it_gave(worker: Worker, text: str, option: str) -> None:
+    """The question on the screen stays; a number counts among the options of the question before."""
+    tester = await _started(worker)
+    await tester.says("un trabajo")
+    await tester.edits(text)
+    assert "Cambié su respuesta" in tester.heard
+    assert _asks(tester, "who")
+    assert _state(tester).answers == {"kind": option}
+
+
+async def test_an_edit_that_is_no_answer_of_before_is_read_as_any_message(worker: Worker) -> None:
+    """It may answer the question on the screen, or be a cry for help."""
+    tester = await _started(worker)
+    await tester.says("un trabajo")
+    await tester.edits("mi primo")
+    assert _state(tester).answers == {"kind": "job", "who": "known"}
+    await tester.edits("me quieren matar ayuda")
+    assert tester.replies == [build_replies(Paths(ROOT)).answer("emergency_danger", "", "es")]
+
+
+async def test_a_finished_check_leaves_no_answer_in_the_memory(worker: Worker) -> None:
+    """Neither in its last place nor in the turns before, where an unrelated question had come in between."""
+    tester = await _started(worker)
+    await _answered(tester, HARMLESS, until="secret")
+    await tester.says("como saco el pasaporte")
+    await tester.says("sí")
+    for question in ("secret", "route", "place"):
+        await tester.taps(title_of(question, HARMLESS[question]))
+    assert _state(tester).phase is Phase.DONE
+    memory = str(tester.events)
+    assert not any(f"{question}.{option}" in memory or f'"{question}"' in memory for question, option in HARMLESS.items())
+
+
 async def test_a_button_pressed_twice_counts_once(worker: Worker) -> None:
     """The second press shows the same question again."""
     tester = await _started(worker)

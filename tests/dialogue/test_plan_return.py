@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from sqlalchemy import select
 from bot.content.loader import load_content
 from bot.conversations.dialogues.answers import DialogueWords
 from bot.conversations.dialogues.plan_desk import PlanDesk
+from bot.conversations.dialogues.state import Phase
 from bot.conversations.my_data import MyDataReader
 from bot.conversations.paging import fit_choices
 from bot.conversations.plans import PlanReader
@@ -21,7 +22,7 @@ from bot.conversations.retention import Retention, RetentionLimits
 from bot.i18n import LOCALES
 from bot.messages import InboundKind, OutboundMessage
 from bot.storage.models import Conversation, Inbound, Outbound, PlanItem, QuickReplyToken
-from bot.wiring import CHANNELS
+from bot.wiring import CHANNELS, Paths, build_replies
 from bot.worker import Worker
 from tests.support.builders import System, make_inbound
 from tests.support.dialogue import DialogueTester
@@ -80,6 +81,145 @@ async def test_the_longest_plan_is_one_message_with_one_list(channel: str, local
     assert len(reply.text) <= limits.text
     assert len(fit_choices(reply, limits, shared_worker().parts.texts, locale).quick_replies) == len(reply.quick_replies)
     assert all(len(row.title) <= (limits.list_title or limits.button_title) for row in reply.quick_replies)
+
+
+async def _at(question: str, locale: str = "es") -> DialogueTester:
+    """Return a tester that is asked this question."""
+    tester = DialogueTester(shared_worker(), locale)
+    await tester.taps_payload("/plan_return")
+    for asked, option in zip((one.id for one in DIALOGUE.questions), DEPORTED, strict=True):
+        if asked == question:
+            break
+        await tester.taps_payload(f'/plan_return{{"answer": "{asked}.{option}"}}')
+    return tester
+
+
+def _answers(tester: DialogueTester) -> dict[str, str]:
+    assert tester.state is not None
+    return dict(tester.state.answers)
+
+
+def _asks(tester: DialogueTester, question: str, *, again: bool = False) -> bool:
+    found = DIALOGUE.question(question)
+    return found is not None and (found.again if again else found.ask)["es"] in tester.heard
+
+
+QUESTIONS = [question.id for question in DIALOGUE.questions]
+
+
+@pytest.mark.parametrize(
+    ("said", "option"),
+    [("ayer", "days"), ("antier", "days"), ("hace 3 días", "days"), ("el martes", "days"), ("hace dos semanas", "months"),
+     ("hace 1 mes", "months"), ("hace 5 años", "years"), ("12/03/2019", "years"), ("3 de marzo de 2019", "years"), ("2019-03-12", "years"),
+     ("en 2019", "years"), ("il y a 2 ans", "years"), ("two years ago", "years"), ("no me acuerdo", "unsaid"), ("recién", "days")],
+)  # fmt: skip
+async def test_a_time_is_understood_in_any_notation(said: str, option: str) -> None:
+    """Also one that the classifier takes for an emergency: "hace 3 días" alone looks like somebody who is missing."""
+    tester = await _at("since")
+    await tester.says(said)
+    assert _answers(tester)["since"] == option
+
+
+@pytest.mark.parametrize("days", [0, 6, 7, 364, 365, 800])
+async def test_a_day_falls_under_the_right_option(days: int) -> None:
+    """Written with slashes, on the day of the test."""
+    tester = await _at("since")
+    await tester.says(f"{date.today() - timedelta(days=days):%d/%m/%Y}")
+    assert _answers(tester)["since"] == ("days" if days < 7 else "months" if days < 365 else "years")
+
+
+@pytest.mark.parametrize("said", ["31/02/2026", "12/2090", "01/01/2090", "hace mucho", "1 o 2", "77"])
+async def test_a_time_in_doubt_is_asked_again_once(said: str) -> None:
+    """Days that cannot be, days to come: in other words, then the ways out; nothing is guessed."""
+    tester = await _at("since")
+    await tester.says(said)
+    assert _asks(tester, "since", again=True)
+    await tester.says(said)
+    assert tester.titles == ["Sí, seguir", "Hablar con alguien", "Menú", "No, terminar"]
+    assert "since" not in _answers(tester)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+async def test_an_emergency_goes_first_in_every_question(question: str) -> None:
+    """Only the card; asked for again, the plan can be gone on with."""
+    tester = await _at(question)
+    await tester.says("me quieren matar ayuda")
+    assert tester.replies == [build_replies(Paths(ROOT)).answer("emergency_danger", "", "es")]
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+async def test_what_is_no_text_is_asked_again(question: str) -> None:
+    """A voice message, a sticker, a position: in other words, then the ways out."""
+    tester = await _at(question)
+    await tester.sends(InboundKind.MEDIA, "audio")
+    assert _asks(tester, question, again=True)
+    await tester.sends(InboundKind.LOCATION)
+    assert tester.titles == ["Sí, seguir", "Hablar con alguien", "Menú", "No, terminar"]
+    await tester.taps("Sí, seguir")
+    assert _asks(tester, question)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+async def test_an_unrelated_question_is_answered_and_the_plan_goes_on(question: str) -> None:
+    """Then yes goes on with the same question."""
+    tester = await _at(question)
+    before = _answers(tester)
+    await tester.says("como saco el pasaporte")
+    assert tester.replies[0] == build_replies(Paths(ROOT)).answer("passport", "", "es")
+    assert "¿Seguimos con" in tester.replies[1].text
+    await tester.says("sí")
+    assert _asks(tester, question)
+    assert _answers(tester) == before
+
+
+@pytest.mark.parametrize("word", ["menú", "salir", "cancelar"])
+async def test_it_can_be_left_and_taken_up_again(word: str) -> None:
+    """Where it was left."""
+    tester = await _at("children")
+    await tester.says(word)
+    await tester.taps_payload("/plan_return")
+    assert tester.titles == ["Sí, seguir", "Empezar de nuevo", "No, terminar"]
+    await tester.taps("Sí, seguir")
+    assert _asks(tester, "children")
+
+
+async def test_back_an_old_button_and_a_second_press() -> None:
+    """One step back; a changed mind takes with it what no longer applies; the second press shows the same again."""
+    tester = await _at("tonight")
+    await tester.says("atrás")
+    assert _asks(tester, "since")
+    await tester.taps_payload('/plan_return{"answer": "situation.planning"}')
+    assert "Cambié su respuesta" in tester.heard
+    assert _asks(tester, "tonight")
+    heard = await tester.taps("Sí")
+    assert await tester.taps_payload('/plan_return{"answer": "tonight.is_so"}') == heard
+
+
+async def test_after_a_day_the_plan_can_go_on() -> None:
+    """A greeting on the next day brings the offer."""
+    tester = await _at("work")
+    tester.sleeps(hours=30)
+    assert "quedó a medias" in await tester.says("hola")
+    await tester.taps("Sí, seguir")
+    assert _asks(tester, "work")
+
+
+@pytest.mark.parametrize(
+    ("question", "said", "option"),
+    [("situation", "me deportaron", "deported"), ("tonight", "no", "is_not"), ("tonight", "claro que si", "is_so"), ("health", "las dos", "both"),
+     ("health", "los dos", ""), ("work", "un trabajo", "job"), ("papers", "la perdi", "is_not"), ("city", "gye", "guayaquil"),
+     ("city", "Cuenka", "cuenca"), ("children", "1 y 2", ""), ("city", "quito y cuenca", ""), ("work", "no sé", "unsaid"),
+     ("papers", "prefiero no decirlo", "unsaid")],
+)  # fmt: skip
+async def test_typed_answers(question: str, said: str, option: str) -> None:
+    """Understood, or not guessed: then it is asked again."""
+    tester = await _at(question)
+    await tester.says(said)
+    if question == "city" and option:
+        assert tester.state is not None
+        assert tester.state.phase is Phase.DONE  # It is the last question.
+    else:
+        assert _answers(tester).get(question, "") == option
 
 
 def _worker(system: System) -> Worker:

@@ -6,64 +6,23 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import httpx
 import pytest
 
-from tests.contract.whatsapp.cases import make_provider as make_twilio
-from tests.support.conversation import Conversation, TelegramConversation, WhatsAppConversation
-from tests.support.fake_telegram import TOKEN, FakeTelegram
-from tests.support.fake_twilio import AUTH_TOKEN, FakeTwilio
-from tests.support.programs import Programs, run_programs
-from tests.support.provider_settings import telegram_settings, whatsapp_settings
-from tests.support.server import serve
+from tests.support.fake_telegram import TOKEN
+from tests.support.fake_twilio import AUTH_TOKEN
+from tests.support.programs import Programs
+from tests.support.world import World, run_world
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
-
-
-@dataclass
-class World:
-    """The running programs and the fake providers."""
-
-    programs: Programs
-    twilio: FakeTwilio
-    telegram: FakeTelegram
-
-    def whatsapp(self, number: int) -> WhatsAppConversation:
-        """Return a new contact on WhatsApp."""
-        return WhatsAppConversation(self.twilio, self.programs.url, f"whatsapp:+59399000{number:04d}")
-
-    def telegram_chat(self, number: int) -> TelegramConversation:
-        """Return a new contact on Telegram."""
-        return TelegramConversation(self.telegram, self.programs.url, 7000 + number)
-
-    def contact(self, channel: str, number: int) -> Conversation:
-        """Return a new contact on a channel."""
-        return self.whatsapp(number) if channel == "whatsapp" else self.telegram_chat(number)
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Start both fakes, the gateway and one worker."""
-    folder = tmp_path_factory.mktemp("spine")
-    twilio, telegram = make_twilio(), FakeTelegram()
-    with serve(twilio.app) as twilio_url, serve(telegram.app) as telegram_url:
-        settings = {
-            "RUTA_CHANNELS": "webchat,whatsapp,telegram",
-            **whatsapp_settings(twilio_url, folder),
-            **telegram_settings(telegram_url),
-        }
-        with run_programs(folder, settings) as programs:
-            _set_up_templates(programs)
-            programs.start("gateway")
-            programs.start("worker")
-            yield World(programs, twilio, telegram)
-
-
-def _set_up_templates(programs: Programs) -> None:
-    command = [sys.executable, "-m", "bot.cli", "whatsapp", "setup"]
-    subprocess.run(command, env=programs.environment, check=True, capture_output=True)
+    with run_world(tmp_path_factory.mktemp("spine")) as running:
+        yield running
 
 
 def _receipt(programs: Programs, code: str) -> str:

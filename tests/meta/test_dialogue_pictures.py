@@ -14,7 +14,7 @@ PAGE = ROOT / "docs" / "dialogues.md"
 def test_the_page_shows_every_dialogue_as_it_is() -> None:
     """Run `ruta content dialogue-picture --write` after a change."""
     dialogues = load_content(ROOT / "content").dialogues
-    assert set(dialogues) == {"check_offer", "plan_return"}
+    assert set(dialogues) == {"check_offer", "plan_return", "share_story"}
     assert write_pictures(PAGE, dialogues.values(), "es") == PAGE.read_text(encoding="utf-8")
 
 

@@ -6,8 +6,10 @@ One tester for each channel; it speaks the provider's wire format to the real ga
 from __future__ import annotations
 
 import asyncio
+import html
 import re
 import time
+import uuid
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -54,6 +56,15 @@ class Conversation(ABC):
             await asyncio.sleep(0.05)
         raise AssertionError(f"expected {words}, heard {self.received()[self._heard :]}")
 
+    async def is_offered(self, title: str) -> bool:
+        """Wait until a choice is offered; a long reply brings its choices with its last part."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            if title in self.choices():
+                return True
+            await asyncio.sleep(0.05)
+        return False
+
 
 class WhatsAppConversation(Conversation):
     """Speaks as Twilio."""
@@ -74,8 +85,8 @@ class WhatsAppConversation(Conversation):
     async def taps(self, title: str) -> None:
         """Tap a button or list row."""
         tokens = {shown: token for token, shown in self._offered()}
-        form = self._fake.tapped(tokens[title], title, From=self._address)
-        await self.delivers(form)
+        choose = self._fake.chosen if self._is_list() else self._fake.tapped
+        await self.delivers(choose(tokens[title], title, From=self._address))
 
     def received(self) -> list[str]:
         """Return what Twilio showed, buttons aside."""
@@ -84,6 +95,11 @@ class WhatsAppConversation(Conversation):
     def choices(self) -> list[str]:
         """Return the newest offered titles."""
         return [title for _, title in self._offered()]
+
+    def _is_list(self) -> bool:
+        """Tell whether the newest choices are the rows of a list, which come back in another form."""
+        shown = [message["shown"] for message in self._fake.sent(self._address) if _choices_of(message["shown"])]
+        return bool(shown and shown[-1].get("items"))
 
     def _offered(self) -> list[tuple[str, str]]:
         for message in reversed(self._fake.sent(self._address)):
@@ -129,6 +145,52 @@ class TelegramConversation(Conversation):
             if rows:
                 return [(button["callback_data"], button["text"]) for row in rows for button in row]
         return []
+
+
+class WebChatConversation(Conversation):
+    """Speaks as the page does, with a cookie of its own."""
+
+    def __init__(self, gateway_url: str) -> None:
+        super().__init__()
+        self._http = httpx.Client(base_url=f"{gateway_url}/webchat/", trust_env=False, timeout=10)
+        cookie = self._http.get("").headers["set-cookie"].split(";")[0]  # By hand: it is for https, and this is loopback.
+        self._http.headers.update({"cookie": cookie, "sec-fetch-site": "same-origin"})
+        self._replies: dict[int, list[dict[str, Any]]] = {}
+
+    async def says(self, text: str) -> None:
+        """Send a text."""
+        self._post({"kind": "text", "text": text})
+
+    async def taps(self, title: str) -> None:
+        """Tap a button."""
+        tokens = {shown: token for token, shown in self._offered()}
+        self._post({"kind": "quick_reply", "quick_reply": tokens[title], "text": title})
+
+    def received(self) -> list[str]:
+        """Return the bubbles without their HTML marks."""
+        self._poll()
+        return [_without_marks(part["html"]) for parts in self._replies.values() for part in parts]
+
+    def choices(self) -> list[str]:
+        """Return the newest offered titles."""
+        return [title for _, title in self._offered()]
+
+    def _offered(self) -> list[tuple[str, str]]:
+        self._poll()
+        offers = [part["quick_replies"] for parts in self._replies.values() for part in parts if part.get("quick_replies")]
+        return [(row["token"], row["title"]) for row in offers[-1]] if offers else []
+
+    def _post(self, body: dict[str, str]) -> None:
+        assert self._http.post("messages", json={"id": str(uuid.uuid4()), "locale": "es", **body}).status_code == 200
+
+    def _poll(self) -> None:
+        answer = self._http.get("poll", params={"after": max(self._replies, default=0)})
+        assert answer.status_code == 200
+        self._replies |= {reply["id"]: reply["parts"] for reply in answer.json()["replies"]}
+
+
+def _without_marks(markup: str) -> str:
+    return html.unescape(re.sub(r"<[^>]+>", "", re.sub(r"</(p|li)>", "\n", markup)))
 
 
 def _shown_text(shown: dict[str, Any]) -> str:

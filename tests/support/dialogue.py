@@ -56,6 +56,10 @@ class DialogueTester:
         """Type something; return what is heard."""
         return await self._hear(replace(self._turn, kind=InboundKind.TEXT, text=text))
 
+    async def edits(self, text: str) -> str:
+        """Put another text into an earlier message."""
+        return await self._hear(replace(self._turn, kind=InboundKind.EDITED, text=text))
+
     async def taps(self, title: str, since: int = -1) -> str:
         """Tap a choice of the newest offer, or of an older one."""
         choices = self.offered[since] if since != -1 else self._turn.choices

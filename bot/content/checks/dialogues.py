@@ -8,13 +8,15 @@ from typing import Any
 
 from bot.content.checks.support import FactBase
 from bot.content.checks.written import WrittenYaml
-from bot.content.dialogues import UNSAID, Dialogue, When, said
+from bot.content.dialogues import ABROAD, NO, UNSAID, YES, Dialogue, When, said
 from bot.content.loader import LoadedContent
 from bot.content.model import Kind, Problem
 from bot.i18n import LOCALES
 from bot.messages import ChannelLimits
 
 Keys = tuple[str | int, ...]
+MOST_SHOWN = 9
+"""With the way to say nothing they make the ten rows of a list on WhatsApp."""
 _BUTTONS = 3
 """So many choices are buttons on WhatsApp, with shorter titles than a list's rows."""
 
@@ -41,6 +43,7 @@ def check_dialogue(
     yield from _check_questions(dialogue, written, limits)
     yield from _check_references(dialogue, loaded, base, written)
     yield from _check_conditions(dialogue, written)
+    yield from _check_survey(dialogue, written)
     if dialogue.levels and (dialogue.levels[-1].least is not None or dialogue.levels[-1].unsaid_least):
         reason = "the last level must have no condition, so that there is always an outcome"
         yield written.problem(("levels", len(dialogue.levels) - 1), "level_missing", reason)
@@ -55,10 +58,16 @@ def _check_questions(dialogue: Dialogue, written: WrittenYaml, limits: Sequence[
         ids = [option.id for option in question.options]
         if len(set(ids)) < len(ids):
             yield written.problem(("questions", number, "options"), "option_twice", f"{question.id}: an option id stands twice")
+        if not 2 <= len(question.shown) <= MOST_SHOWN:
+            reason = f"{question.id}: show 2 to {MOST_SHOWN} options; the others with `shown: false` are understood when typed"
+            yield written.problem(("questions", number, "options"), "options_shown", reason)
+        if question.takes_towns and not question.option(ABROAD):
+            reason = f"{question.id} takes towns, so it needs an option {ABROAD}"
+            yield written.problem(("questions", number, "options"), "option_missing", reason)
         for locale in LOCALES:
             titles = [said(option.title, locale) for option in question.options]
             for name, channel in limits:
-                most = _title_limit(channel, len(titles) + 1)
+                most = _title_limit(channel, len(question.shown) + 1)
                 long = [title for title in titles if len(title) > most]
                 if long:
                     reason = f"{locale}: {long[0]!r} is longer than the {most} characters that {name} shows; shorten it"
@@ -67,6 +76,22 @@ def _check_questions(dialogue: Dialogue, written: WrittenYaml, limits: Sequence[
                 yield written.problem(
                     ("questions", number, "options"), "title_twice", f"{locale}: two options have the same title"
                 )
+
+
+def _check_survey(dialogue: Dialogue, written: WrittenYaml) -> Iterator[Problem]:
+    """Yield what would link answers to a person: replies are kept with the contact, so none may depend on an answer."""
+    if dialogue.survey is None:
+        return
+    first = dialogue.questions[0]
+    if dialogue.survey.consent != first.id or {option.id for option in first.options} != {YES, NO}:
+        reason = f"the first question must be {dialogue.survey.consent}, with the options {YES} and {NO}: consent comes first"
+        yield written.problem(("survey", "consent"), "survey_consent", reason)
+    tells: list[Keys] = [("questions", number, "when") for number, one in enumerate(dialogue.questions) if one.when]
+    tells += [("leads_to", number, "when") for number, one in enumerate(dialogue.leads_to) if one.when]
+    tells += [("alarms",)] if dialogue.alarms else []
+    for keys in tells:
+        reason = "in a survey every question and offer comes to everybody, or our own replies would tell what was answered"
+        yield written.problem(keys, "survey_tells", reason)
 
 
 def _title_limit(channel: ChannelLimits, choices: int) -> int:

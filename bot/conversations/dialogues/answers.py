@@ -167,10 +167,20 @@ def _is_inside(one: tuple[int, int, str], other: tuple[int, int, str]) -> bool:
     return other[0] <= one[0] and one[1] <= other[1] and (one[1] - one[0]) < (other[1] - other[0])
 
 
+def shown_dialogue(turn: Turn) -> str:
+    """Return the dialogue whose choices are on the screen; empty: none."""
+    return dialogue_of(choice.payload for choice in turn.choices)
+
+
+def dialogue_of(payloads: Iterable[str]) -> str:
+    """Return the dialogue that one of these choices answers; empty: none."""
+    shown = map(read_command, payloads)
+    return next((command.intent for command in shown if command and ANSWER in command.entities), "")
+
+
 def wrong_kind(turn: Turn) -> Command | None:
     """Return what a voice message, picture or position means while a dialogue's choices are on the screen; None: nothing."""
     if turn.kind not in _WRONG_KINDS or turn.text.strip():
         return None
-    shown = (read_command(choice.payload) for choice in turn.choices)
-    dialogue = next((command.intent for command in shown if command and ANSWER in command.entities), "")
+    dialogue = shown_dialogue(turn)
     return Command(dialogue, {ANSWER: Move.WRONG_KIND.value}) if dialogue else None

@@ -16,8 +16,9 @@ MOST_STEPS = 8
 ENDINGS = frozenset({"menu", "goodbye"})
 """Intents that leave the dialogue without a question."""
 CHANGED, FIRST = "changed", "first"
-OVER = "over"
-"""Notes: an earlier answer was changed; there is nothing to go back to; the button belongs to a dialogue that has ended."""
+OVER, REFUSED = "over", "refused"
+"""Notes: an earlier answer was changed; there is nothing to go back to; the button belongs to a dialogue that has ended; no
+permission was given."""
 _YES_NO = {"affirm": YES, "deny": NO}
 _NO_TOPIC = frozenset(
     {"nlu_fallback", "out_of_scope", "inform_destination", "repeat_or_explain", "more_detail", "affirm", "deny"}
@@ -35,11 +36,13 @@ class Heard:
         intent: what the classifier or the tapped choice says.
         answer: what the tapped choice of a dialogue carries.
         text: what was typed, masked; empty for a tap.
+        is_edit: it is an earlier message with a new text.
     """
 
     intent: str
     answer: str = ""
     text: str = ""
+    is_edit: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,20 @@ def understand(state: State, dialogue: Dialogue, heard: Heard, words: DialogueWo
     return Move.UNCLEAR.value if heard.intent in _NO_TOPIC else ""
 
 
+def edited_answer(state: State, dialogue: Dialogue, heard: Heard, words: DialogueWords) -> str:
+    """Return the answer to the question before, when somebody has put another one into the message that had answered it."""
+    state = fitting(state, dialogue)
+    last = next(iter([*state.answers][-1:]), "")
+    question = dialogue.question(last) if heard.is_edit and state.phase is Phase.ASK else None
+    if question is None:
+        return ""
+    offered = [*(option.id for option in question.shown), UNSAID]
+    typed = heard.text.strip()
+    number = int(typed) if typed.isdecimal() and len(typed) <= 2 else 0
+    option = offered[number - 1] if 0 < number <= len(offered) else read_option(typed, question, words, only_whole=True)
+    return answer_value(question, option) if option and option != Move.SEVERAL.value else ""
+
+
 def _whole_answer(state: State, dialogue: Dialogue, heard: Heard, words: DialogueWords) -> str:
     question = current_question(fitting(state, dialogue), dialogue) if state.phase is Phase.ASK else None
     option = read_option(heard.text, question, words, only_whole=True) if question else ""
@@ -100,7 +117,8 @@ def advance(state: State, dialogue: Dialogue, value: str) -> State:
     if move in _MISSES:
         return _missed(state, move)
     if move in (Move.LEAVE, Move.SILENT):
-        return replace(state, phase=Phase.LEFT, misses=0, note=move.value)
+        answers = {} if dialogue.survey else state.answers
+        return replace(state, phase=Phase.LEFT, answers=answers, misses=0, note=move.value)
     plain = replace(state, phase=Phase.ASK, misses=0, note="")
     if move is Move.ANEW:
         return replace(plain, answers={})
@@ -114,6 +132,8 @@ def _answered(state: State, dialogue: Dialogue, name: str, option: str) -> State
     question = dialogue.question(name)
     if question is None or not (option == UNSAID or question.option(option)):
         return _missed(state, Move.UNCLEAR)  # The button of an older file.
+    if dialogue.survey and name == dialogue.survey.consent and option != YES:
+        return replace(state, phase=Phase.LEFT, answers={}, misses=0, note=REFUSED)
     before = state.answers.get(name)
     note = CHANGED if before not in (None, option) else ""
     return fitting(replace(state, answers={**state.answers, name: option}, phase=Phase.ASK, misses=0, note=note), dialogue)
@@ -127,7 +147,7 @@ def _missed(state: State, move: Move) -> State:
 
 def is_over(state: State, dialogue: Dialogue) -> bool:
     """Tell whether the dialogue has ended: left, an alarm, or no question left."""
-    if state.phase in (Phase.LEFT, Phase.DONE):
+    if state.is_past:
         return True
     return state.phase is Phase.ASK and (raised_alarm(state, dialogue) is not None or current_question(state, dialogue) is None)
 
@@ -152,6 +172,14 @@ def judge(state: State, dialogue: Dialogue) -> Outcome:
 def plan_steps(state: State, dialogue: Dialogue) -> list[Step]:
     """Return the steps of a plan that apply, in their order."""
     return [step for step in dialogue.steps if holds(step.when, state.answers)][:MOST_STEPS]
+
+
+def story_answers(state: State, dialogue: Dialogue) -> dict[str, str]:
+    """Return what a survey stores: options by question, in the file's order, without the permission and what was not said."""
+    if dialogue.survey is None or state.phase is not Phase.ASK or state.answers.get(dialogue.survey.consent) != YES:
+        return {}
+    said = {question.id: state.answers.get(question.id, UNSAID) for question in dialogue.questions}
+    return {name: option for name, option in said.items() if option != UNSAID and name != dialogue.survey.consent}
 
 
 def fits(level: Level, score: int, unsaid: int) -> bool:

@@ -13,7 +13,7 @@ from bot.content.dialogues import UNSAID, Dialogue, Question, Step, holds, said
 from bot.conversations.choices import fold
 from bot.conversations.commands import payload
 from bot.conversations.dialogues.answers import ANSWER, Move
-from bot.conversations.dialogues.course import CHANGED, FIRST, OVER, answer_value, judge, plan_steps
+from bot.conversations.dialogues.course import CHANGED, FIRST, OVER, REFUSED, answer_value, judge, plan_steps, story_answers
 from bot.conversations.dialogues.state import Phase, State, asked, current_question
 from bot.conversations.replies import Replies, point_lines
 from bot.i18n import N_, format_day
@@ -54,32 +54,55 @@ class DialogueReplies:
         question = current_question(state, dialogue)
         if question is None:  # Nothing is left to ask; the outcome follows.
             return OutboundMessage("")
-        is_again = state.misses > 0
-        steps = asked(state, dialogue)
-        place = self._texts.text(locale, "dialogue.place", number=steps.index(question) + 1, count=len(steps))
+        asks = said(question.again if state.misses > 0 else question.ask, locale)
         parts = [self._note(state, locale), said(dialogue.intro, locale) if not state.answers and not state.note else ""]
-        parts.append(f"*{place}* {said(question.again if is_again else question.ask, locale)}")
+        parts.append(f"{self._place(question, state, dialogue, locale)}{asks}")
         return OutboundMessage(_join(parts), self._options(question, state, dialogue, locale))
 
     def end(self, state: State, dialogue: Dialogue, locale: str) -> list[OutboundMessage]:
         """Return the outcome, or a word of parting when it was left; nothing when it was left in silence."""
         if state.phase is not Phase.LEFT:
-            return [self._plan(state, dialogue, locale)] if dialogue.is_plan else self._outcome(state, dialogue, locale)
+            return self._outcome_of_kind(state, dialogue, locale)
         if state.note == Move.SILENT.value:
             return []
         if state.note == OVER:
             return [self._over(dialogue, locale)]
-        text = self._texts.text(locale, "dialogue.left", title=self._replies.title(dialogue.id, locale))
+        if dialogue.survey and state.note == REFUSED:
+            return [OutboundMessage(said(dialogue.survey.refused, locale), self._standard(locale))]
+        key = N_("survey.left") if dialogue.survey else N_("dialogue.left")
+        text = self._texts.text(locale, key, title=self._replies.title(dialogue.id, locale))
         return [OutboundMessage(text, (self._start(dialogue, locale), *self._standard(locale)))]
+
+    def _place(self, question: Question, state: State, dialogue: Dialogue, locale: str) -> str:
+        """Return where somebody is, "2 de 6."; the permission of a survey is none of its questions."""
+        consent = dialogue.survey.consent if dialogue.survey else ""
+        steps = [one for one in asked(state, dialogue) if one.id != consent]
+        if question not in steps:
+            return ""
+        place = self._texts.text(locale, "dialogue.place", number=steps.index(question) + 1, count=len(steps))
+        return f"*{place}* "
+
+    def _outcome_of_kind(self, state: State, dialogue: Dialogue, locale: str) -> list[OutboundMessage]:
+        if dialogue.survey:
+            is_stored = bool(story_answers(state, dialogue))
+            text = said(dialogue.survey.thanks if is_stored else dialogue.survey.refused, locale)
+            leads = [one.topic for one in dialogue.leads_to if self._replies.is_offered(one.topic)]
+            choices = [QuickReply(self._replies.title(topic, locale), payload(topic)) for topic in leads]
+            return [OutboundMessage(text, (*choices, *reversed(self._standard(locale))))]
+        return [self._plan(state, dialogue, locale)] if dialogue.is_plan else self._outcome(state, dialogue, locale)
 
     def _over(self, dialogue: Dialogue, locale: str) -> OutboundMessage:
         """Say that an old button belongs to a dialogue that has ended, and offer to begin it anew."""
-        text = self._texts.text(locale, "dialogue.over", title=self._replies.title(dialogue.id, locale))
+        key = N_("survey.over") if dialogue.survey else N_("dialogue.over")
+        text = self._texts.text(locale, key, title=self._replies.title(dialogue.id, locale))
         return OutboundMessage(text, (self._move(dialogue, Move.ANEW, N_("choices.anew"), locale), *self._standard(locale)))
 
     def _options(self, question: Question, state: State, dialogue: Dialogue, locale: str) -> tuple[QuickReply, ...]:
-        rows = [(said(option.title, locale), answer_value(question, option.id)) for option in question.options]
-        rows.append((self._texts.text(locale, "choices.unsaid"), answer_value(question, UNSAID)))
+        rows = [(said(option.title, locale), answer_value(question, option.id)) for option in question.shown]
+        if not dialogue.survey:
+            rows.append((self._texts.text(locale, "choices.unsaid"), answer_value(question, UNSAID)))
+        elif question.id != dialogue.survey.consent:
+            rows.append((self._texts.text(locale, N_("choices.rather_not")), answer_value(question, UNSAID)))
         choices = [QuickReply(title, payload(dialogue.id, **{ANSWER: value})) for title, value in rows]
         if state.answers and _BUTTONS < len(choices) <= _MOST_ROWS_WITH_BACK:
             choices.append(self._move(dialogue, Move.BACK, N_("choices.back"), locale))

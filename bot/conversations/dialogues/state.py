@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from bot.content.dialogues import UNSAID, Dialogue, Question, holds
+from bot.content.dialogues import UNSAID, YES, Dialogue, Question, holds
 
 
 class Phase(str, Enum):
@@ -29,6 +29,7 @@ class State:
         answers: option by question, in the order in which they were given.
         misses: messages in a row that were no answer.
         note: why the next question is worded as it is; see `Note`.
+        is_survey: nothing of it may be left with the person once it is over.
     """
 
     dialogue: str
@@ -36,16 +37,23 @@ class State:
     phase: Phase = Phase.ASK
     misses: int = 0
     note: str = ""
+    is_survey: bool = False
 
     def to_text(self) -> str:
         """Return what the engine's memory keeps."""
-        kept = {"d": self.dialogue, "a": dict(self.answers), "p": self.phase.value, "m": self.misses, "n": self.note}
+        kept: dict[str, object] = {"d": self.dialogue, "a": dict(self.answers), "p": self.phase.value}
+        kept |= {"m": self.misses, "n": self.note, "s": self.is_survey}
         return json.dumps({key: value for key, value in kept.items() if value}, separators=(",", ":"))
 
     @property
     def is_open(self) -> bool:
         """Whether there is something to go on with."""
         return self.phase is not Phase.DONE and bool(self.answers)
+
+    @property
+    def is_past(self) -> bool:
+        """Whether it has ended or been left."""
+        return self.phase in (Phase.DONE, Phase.LEFT)
 
 
 def read_state(text: object) -> State | None:
@@ -55,7 +63,14 @@ def read_state(text: object) -> State | None:
         if not isinstance(data, dict):
             return None
         answers = {str(key): str(value) for key, value in data.get("a", {}).items()}
-        return State(str(data["d"]), answers, Phase(data.get("p", "ask")), int(data.get("m", 0)), str(data.get("n", "")))
+        return State(
+            dialogue=str(data["d"]),
+            answers=answers,
+            phase=Phase(data.get("p", "ask")),
+            misses=int(data.get("m", 0)),
+            note=str(data.get("n", "")),
+            is_survey=bool(data.get("s", False)),
+        )
     except (ValueError, KeyError, AttributeError, TypeError):
         return None
 
@@ -67,6 +82,8 @@ def fitting(state: State, dialogue: Dialogue) -> State:
         option = state.answers.get(question.id, "")
         if option and holds(question.when, kept) and (option == UNSAID or question.option(option)):
             kept[question.id] = option
+    if dialogue.survey and kept.get(dialogue.survey.consent) != YES:
+        kept = {}  # An old button may bring an answer before the permission.
     return replace(state, answers={key: value for key, value in state.answers.items() if key in kept})
 
 

@@ -39,3 +39,27 @@ def test_a_mistake_is_found(old: str, new: str, code: str, tmp_path: Path) -> No
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
     problems = check_content(tmp_path / "content", [("whatsapp", LIMITS)], TODAY)
     assert {problem.code for problem in problems if problem.path == path} == {code}
+
+
+SURVEY_BREAKS = [
+    pytest.param("  consent: consent", "  consent: origin", "survey_consent", id="permission is not first"),
+    pytest.param(
+        "  - id: reason\n", "  - id: reason\n    when: {destination: [us]}\n", "survey_tells", id="condition on an answer"
+    ),
+    pytest.param("report_crime", "report_crime\n    when: {risk: [scam]}", "survey_tells", id="offer that depends on an answer"),
+    pytest.param("      - id: abroad\n", "      - id: elsewhere\n", "option_missing", id="no option for towns abroad"),
+    pytest.param("        shown: false\n", "        shown: true\n", "options_shown", id="more than a list holds"),
+    pytest.param('  version: "2026-11"\n', "", "schema", id="no version"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "code"), SURVEY_BREAKS)
+def test_a_mistake_in_a_survey_is_found(old: str, new: str, code: str, tmp_path: Path) -> None:
+    """Also what would let our replies, which are kept with the person, tell what was answered."""
+    shutil.copytree(ROOT / "content", tmp_path / "content")
+    path = tmp_path / "content" / "dialogues" / "share_story.yml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    problems = check_content(tmp_path / "content", [("whatsapp", LIMITS)], TODAY)
+    assert {problem.code for problem in problems if problem.path == path} == {code}
