@@ -45,6 +45,7 @@ from bot.wiring import (
 )
 
 if TYPE_CHECKING:
+    from bot.content.library import ContentLibrary
     from bot.worker import Worker
 
 ROOT = Path.cwd()
@@ -210,6 +211,23 @@ def explain() -> None:
         has_failed = has_failed or "error" in explained
         print(json.dumps(explained, ensure_ascii=False), flush=True)
     raise typer.Exit(1 if has_failed else 0)
+
+
+@app.command("try-it", hidden=True)
+def try_it() -> None:
+    """Answer the editor's questions against drafts, JSON lines on standard input; the editor starts it by itself."""
+    from bot.content.overlay import OverlaidLibrary
+    from bot.engine.training import newest_model
+    from bot.try_it import own_output, serve
+
+    output, paths = own_output(), Paths(ROOT)
+    os.nice(WORKER_NICENESS)
+
+    def build() -> tuple[Worker, OverlaidLibrary]:
+        library = OverlaidLibrary(paths.content)
+        return _engine_only("", library), library
+
+    serve(build, partial(newest_model, paths.models), utc_now, output)
 
 
 @app.command()
@@ -425,7 +443,7 @@ def _upgrade(opened: App) -> None:
     screen.print(f"database     {'up to date' if before == after else f'{before or chr(45)} -> {after}'}")
 
 
-def _engine_only(what: str) -> Worker:
+def _engine_only(what: str, library: Optional[ContentLibrary] = None) -> Worker:
     """Build a worker that decides without storing: its database is never touched."""
     from bot.settings import Settings
     from bot.storage.session import Database
@@ -435,7 +453,9 @@ def _engine_only(what: str) -> Worker:
     key = Fernet.generate_key().decode()
     settings = Settings.parse_obj({"mode": "development", "channels": "webchat"})
     with _spinner(what):
-        return build_worker(App(Paths(ROOT), settings, Vault([key], key), Database("sqlite://")), watches_models=False)
+        return build_worker(
+            App(Paths(ROOT), settings, Vault([key], key), Database("sqlite://")), watches_models=False, library=library
+        )
 
 
 def _spinner(what: str) -> Progress:

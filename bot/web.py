@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import Any
 
 import uvicorn
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BODY_BYTES = 1024 * 1024
@@ -22,6 +23,9 @@ https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides ."""
 MOST_BODY_BYTES = 64 * 1024 * 1024
 """How much of bodies that are still coming we hold at once, over all connections; beyond it calls are asked to come again."""
 BUSY_SECONDS = 5
+
+Refuse = Callable[[Request, int, str], Awaitable[Response]]
+"""Makes the answer to a call whose body is refused, from its status and code; the call's body can not be read."""
 
 _CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -40,7 +44,11 @@ _HTTPS_ONLY = "max-age=31536000"
 
 
 class BodyLimit:
-    """ASGI middleware that reads a call's whole body first, and refuses one that is too large or too slow."""
+    """ASGI middleware that reads a call's whole body first, and refuses one that is too large or too slow.
+
+    Args:
+        refuse: makes the answer to a refused call; by default a line of JSON with the code.
+    """
 
     def __init__(
         self,
@@ -48,8 +56,10 @@ class BodyLimit:
         max_bytes: int = BODY_BYTES,
         seconds: float = BODY_SECONDS,
         max_together: int = MOST_BODY_BYTES,
+        refuse: Refuse | None = None,
     ) -> None:
         self._app = app
+        self._refusal = refuse or _refuse_as_json
         self._max_bytes = max_bytes
         self._seconds = seconds
         self._max_together = max_together
@@ -62,20 +72,27 @@ class BodyLimit:
             return
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdecimal() and int(declared) > self._max_bytes:
-            await _refuse(scope, receive, send, 413, "body_too_large")
+            await self._refuse(scope, receive, send, 413, "body_too_large")
             return
         try:
             body = await asyncio.wait_for(self._read(receive), self._seconds)
         except asyncio.TimeoutError:
-            await _refuse(scope, receive, send, 408, "body_too_slow")
+            await self._refuse(scope, receive, send, 408, "body_too_slow")
         except _TooLarge:
-            await _refuse(scope, receive, send, 413, "body_too_large")
+            await self._refuse(scope, receive, send, 413, "body_too_large")
         except _TooMuchTogether:
-            await _refuse(scope, receive, send, 503, "busy")
+            await self._refuse(scope, receive, send, 503, "busy")
         except _CallerGone:
             return
         else:
             await self._app(scope, _Replay(body, receive), send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, status: int, code: str) -> None:
+        response = await self._refusal(Request(scope), status, code)
+        response.headers["connection"] = "close"  # The rest of the body is still on its way: it can not be used again.
+        if status == 503:
+            response.headers["retry-after"] = str(BUSY_SECONDS)
+        await response(scope, receive, send)
 
     async def _read(self, receive: Receive) -> bytes:
         chunks: list[bytes] = []
@@ -125,11 +142,8 @@ class _Replay:
         return {"type": "http.request", "body": body, "more_body": False}
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, code: str) -> None:
-    # The rest of the body is still on its way, so the connection can not be used again.
-    headers = {"connection": "close", **({"retry-after": str(BUSY_SECONDS)} if status == 503 else {})}
-    response = JSONResponse({"error": code}, status, headers=headers)
-    await response(scope, receive, send)
+async def _refuse_as_json(request: Request, status: int, code: str) -> Response:
+    return JSONResponse({"error": code}, status)
 
 
 class SecurityHeaders:

@@ -28,6 +28,7 @@ from bot.storage.session import Database
 from bot.storage.vault import Vault
 
 if TYPE_CHECKING:
+    from bot.content.library import ContentLibrary
     from bot.conversations.case_returns import CaseReturns
     from bot.conversations.handoff import HandoffDesk
     from bot.conversations.replies import Replies
@@ -153,12 +154,12 @@ def build_channel(app: App, name: str) -> Channel:
     return kind(settings, public_url=app.settings.public_url, texts=pages)  # type: ignore[no-any-return]
 
 
-def build_replies(paths: Paths) -> Replies:
-    """Build the composer of replies."""
+def build_replies(paths: Paths, library: ContentLibrary | None = None) -> Replies:
+    """Build the composer of replies; from another library than the content folder when one is given."""
     from bot.content.library import ContentLibrary
     from bot.conversations.replies import Replies
 
-    return Replies(ContentLibrary(paths.content), Catalogues(paths.locales), paths.content / "people.yml")
+    return Replies(library or ContentLibrary(paths.content), Catalogues(paths.locales), paths.content / "people.yml")
 
 
 def build_stand_in(app: App) -> StandIn:
@@ -245,11 +246,18 @@ def _preview(
     return shown
 
 
-def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None, *, watches_models: bool = True) -> Worker:
+def build_worker(
+    app: App,
+    limits: dict[str, ChannelLimits] | None = None,
+    *,
+    watches_models: bool = True,
+    library: ContentLibrary | None = None,
+) -> Worker:
     """Load the engine and build a worker; this takes seconds.
 
     Args:
         watches_models: take a newer model over while running.
+        library: what it answers from; by default the content folder.
 
     Raises:
         SettingsError: there is no model.
@@ -277,7 +285,7 @@ def build_worker(app: App, limits: dict[str, ChannelLimits] | None = None, *, wa
     model = newest_model(app.paths.models)
     if model is None:
         raise SettingsError(f"{app.paths.models}: there is no model yet; run `ruta train`")
-    replies = build_replies(app.paths)
+    replies = build_replies(app.paths, library)
     outbox = Outbox(app.database, app.vault, utc_now)
     find = partial(newest_model, app.paths.models) if watches_models else lambda: model
     texts = Catalogues(app.paths.locales)

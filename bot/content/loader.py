@@ -128,7 +128,7 @@ def load_content(folder: Path) -> LoadedContent:
                 (retired if topic.is_retired else topics)[topic.id] = topic
     help_points = load_help_points(folder, schema, problems)
     dialogues = _load_dialogues(folder, schema, problems)
-    numbers = _emergency_numbers(facts)
+    numbers = emergency_numbers_of(facts)
     return LoadedContent(catalogue, topics, facts, numbers, help_points, tuple(problems), retired, dialogues)
 
 
@@ -172,20 +172,32 @@ def _load_facts(folder: Path, problems: list[Problem]) -> dict[str, Mapping[str,
     facts: dict[str, Mapping[str, Any]] = {}
     for path in sorted((folder / "facts").glob("*.yml")):
         raw = _read_text(path, problems)
-        rows = _read_yaml(path, raw, problems) or []
-        if not isinstance(rows, list):
-            problems.append(Problem(path, 1, "fact_incomplete", "facts are a list: begin each with '- id: ...'"))
-            continue
-        for index, row in enumerate(rows):
-            missing = _missing_keys(row)
-            if missing:
-                reason = f"this fact lacks {', '.join(missing)}; add it, or delete the fact"
-                problems.append(Problem(path, 1 + line_at(raw or "", [index]), "fact_incomplete", reason))
-            elif row["id"] in facts:
-                line = 1 + line_at(raw or "", [index])
-                problems.append(Problem(path, line, "fact_twice", f"{row['id']} stands twice; give one a new id"))
-            else:
-                facts[row["id"]] = row
+        if raw is not None:
+            facts.update(load_fact_rows(path, raw, facts, problems))
+    return facts
+
+
+def load_fact_rows(path: Path, raw: str, others: Mapping[str, object], problems: list[Problem]) -> dict[str, Mapping[str, Any]]:
+    """Read the text of one file of facts; what cannot be read is added to the problems.
+
+    Args:
+        others: the facts of other files, whose ids are taken.
+    """
+    facts: dict[str, Mapping[str, Any]] = {}
+    rows = _read_yaml(path, raw, problems) or []
+    if not isinstance(rows, list):
+        problems.append(Problem(path, 1, "fact_incomplete", "facts are a list: begin each with '- id: ...'"))
+        return {}
+    for index, row in enumerate(rows):
+        missing = _missing_keys(row)
+        if missing:
+            reason = f"this fact lacks {', '.join(missing)}; add it, or delete the fact"
+            problems.append(Problem(path, 1 + line_at(raw, [index]), "fact_incomplete", reason))
+        elif row["id"] in facts or row["id"] in others:
+            line = 1 + line_at(raw, [index])
+            problems.append(Problem(path, line, "fact_twice", f"{row['id']} stands twice; give one a new id"))
+        else:
+            facts[row["id"]] = row
     return facts
 
 
@@ -312,7 +324,8 @@ def _load_dialogues(folder: Path, schema: Schema, problems: list[Problem]) -> di
     return dialogues
 
 
-def _emergency_numbers(facts: Mapping[str, Mapping[str, Any]]) -> tuple[EmergencyNumber, ...]:
+def emergency_numbers_of(facts: Mapping[str, Mapping[str, Any]]) -> tuple[EmergencyNumber, ...]:
+    """Return the emergency numbers among the facts, in their order."""
     return tuple(
         EmergencyNumber(
             id=row["id"],

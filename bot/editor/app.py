@@ -15,7 +15,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from bot.editor.gate import MOST_BYTES, Gate
+from bot.connections import allow_open_files, protocol_of
+from bot.editor.gate import MOST_BYTES, Gate, refuse_body
 from bot.editor.pages import Pages
 from bot.editor.parts import EditorParts
 from bot.editor.views import (
@@ -26,6 +27,8 @@ from bot.editor.views import (
     data,
     drafts,
     examples,
+    fact,
+    facts,
     help_point,
     help_points,
     history,
@@ -43,6 +46,7 @@ from bot.editor.views import (
     topic,
     topics,
     training,
+    try_it,
 )
 from bot.editor.visit import make_environment
 from bot.web import BodyLimit, ReadyServer, SecurityHeaders
@@ -59,7 +63,10 @@ MODULES: tuple[Pages, ...] = (
     history.pages,
     help_points.pages,
     help_point.pages,
+    facts.pages,
+    fact.pages,
     drafts.pages,
+    try_it.pages,
     ratings.pages,
     questions.pages,
     examples.pages,
@@ -89,6 +96,7 @@ def build_editor(parts: EditorParts, modules: Sequence[Pages] = MODULES) -> Star
     environment = make_environment({name: hashlib.sha256(body).hexdigest()[:12] for name, body in files.items()})
     menu = tuple(entry for pages in modules for entry in pages.menu)
     gates = [Gate(route, parts, environment, menu) for pages in modules for route in pages.routes]
+    refuse = partial(refuse_body, parts, environment, menu)
     app = Starlette(
         routes=[
             Route("/healthz", _alive, methods=["GET"]),
@@ -97,7 +105,7 @@ def build_editor(parts: EditorParts, modules: Sequence[Pages] = MODULES) -> Star
         ],
         middleware=[
             Middleware(SecurityHeaders, is_https=parts.is_https, has_forms=True),
-            Middleware(BodyLimit, max_bytes=MOST_BYTES, seconds=BODY_SECONDS),
+            Middleware(BodyLimit, max_bytes=MOST_BYTES, seconds=BODY_SECONDS, refuse=refuse),
         ],
         lifespan=partial(_lifespan, parts),
     )
@@ -113,8 +121,9 @@ def serve_editor(parts: EditorParts, host: str, port: int, on_ready: Callable[[]
     Behind a proxy on this machine the caller's address is what the proxy says; throttling needs it.
     """
     app = build_editor(parts)
-    proxies = {"proxy_headers": True, "forwarded_allow_ips": "127.0.0.1"}
-    ReadyServer(app, host, port, on_ready, timeout_graceful_shutdown=STOP_SECONDS, **proxies).run()
+    allow_open_files()
+    settings = {"http": protocol_of(), "proxy_headers": True, "forwarded_allow_ips": "127.0.0.1"}
+    ReadyServer(app, host, port, on_ready, timeout_graceful_shutdown=STOP_SECONDS, **settings).run()
 
 
 async def _alive(request: Request) -> Response:
@@ -140,3 +149,4 @@ async def _lifespan(parts: EditorParts, app: Starlette) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        parts.try_it.stop()

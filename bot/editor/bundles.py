@@ -52,7 +52,7 @@ def _paths(draft: OpenDraft, drafts: Drafts, folder: ContentFolder) -> Iterator[
             yield from (f"{family}/{topic_id}/{SOURCE_LOCALE}.md", f"{family}/{topic_id}/topic.yml")
         yield CATALOGUE
         return
-    if draft.path.count("/") != 2:  # A help point stands alone.
+    if draft.path.count("/") != 2:  # A help point stands alone, and so do facts here.
         yield draft.path
         return
     family, topic_id, name = draft.path.split("/")

@@ -88,6 +88,25 @@ class Gate:
             return _keep_text(visit, 500, N_("editor.refused.failed"))
 
 
+_REFUSED_BODIES = {408: N_("editor.refused.body_too_slow"), 413: N_("editor.refused.body_too_large")}
+_BUSY = N_("editor.refused.busy")
+
+
+async def refuse_body(
+    parts: EditorParts, environment: Environment, menu: tuple[MenuEntry, ...], request: Request, status: int, code: str
+) -> Response:
+    """Answer a form that is too large or too slow to be read with a page that says so."""
+
+    def render() -> Response:
+        token = read_cookie(request, SESSION_COOKIE, is_https=parts.is_https)
+        visit = Visit(request, parts, environment, menu, FormData(), parts.sessions.find(token))
+        message, values = _REFUSED_BODIES.get(status, _BUSY), {"megabytes": MOST_BYTES // 1024 // 1024}
+        return visit.render("refused.html", status, message=message, values=values, fields=[], limit=0)
+
+    logger.warning("body_refused code=%s", code)
+    return await run_in_threadpool(render)
+
+
 def lacks_second_factor(signed_in: SignedIn) -> bool:
     """Tell whether a session must first bring its second factor, or set one up because the role asks for it."""
     is_missing = signed_in.staff.role in SECOND_FACTOR_ROLES and not signed_in.staff.has_second_factor

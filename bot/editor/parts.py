@@ -29,6 +29,7 @@ from bot.editor.sentences import SentenceFiles
 from bot.editor.sessions import Sessions
 from bot.editor.throttle import Throttle
 from bot.editor.training import TRAINING_COMMAND, TrainingDesk
+from bot.editor.try_it import TRY_IT_COMMAND, TryItDesk
 from bot.editor.undo import UndoSteps
 from bot.editor.versions import FolderWatch, Versions
 from bot.editor.workflow import Workflow
@@ -53,6 +54,7 @@ class EditorParts:
         preview: shows a reply as the channels render it.
         clock: returns the present time, aware UTC.
         training_command: what trains, in `root`.
+        try_it_command: what answers questions against drafts, in `root`.
         locales: the folder of the catalogues.
         link_results: the file in which the last check of links is kept.
         check_links: asks for the addresses of the content.
@@ -69,6 +71,7 @@ class EditorParts:
     clock: Callable[[], datetime]
     passwords: Passwords = field(default_factory=Passwords)
     training_command: tuple[str, ...] = TRAINING_COMMAND
+    try_it_command: tuple[str, ...] = TRY_IT_COMMAND
     locales: Path = Path("locales")
     link_results: Path = Path("var/links.json")
     check_links: Check = check_all
@@ -195,6 +198,11 @@ class EditorParts:
     def training(self) -> TrainingDesk:
         """What starts a training and tells how it stands."""
         return TrainingDesk(self.root, self.database, self.audit, self.clock, self.training_command)
+
+    @cached_property
+    def try_it(self) -> TryItDesk:
+        """What asks the bot as if drafts were live."""
+        return TryItDesk(self.root, self.try_it_command)
 
     @cached_property
     def shown_replies(self) -> ShownReplies:

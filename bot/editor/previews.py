@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 
-from bot.content.library import ContentLibrary
 from bot.content.loader import LoadedContent
 from bot.content.model import LEAD_LIMIT, SECTION_LIMIT, Answer, Topic
+from bot.content.overlay import ContentInMemory
 from bot.content.writing import AnswerText
 from bot.conversations.replies import Replies
 from bot.i18n import Catalogues
 from bot.markup import plain_text
 from bot.messages import OutboundMessage
-
-
-class ContentInMemory(ContentLibrary):
-    """A library of content that is on no disk."""
-
-    def __init__(self, loaded: LoadedContent, today: date) -> None:
-        self._held = loaded
-        self._today = lambda: today
-
-    @property
-    def loaded(self) -> LoadedContent:
-        """What it was given."""
-        return self._held
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from bot.content.checks.entry import CATALOGUE, EntryChecks
+from bot.content.checks.facts import facts_of
+from bot.content.facts import FOLDER as FACTS
+from bot.content.facts import NUMBER_PREFIX, changed_facts, facts_named
 from bot.content.library import ContentLibrary
 from bot.content.model import Problem
 from bot.editor.audit import AuditLog
@@ -92,7 +95,18 @@ class Workflow:
 
     def bundle(self, draft: OpenDraft) -> list[OpenDraft]:
         """Return the drafts that go live together with this one, itself among them."""
-        return bundle_of(draft, self._drafts, self._folder)
+        found = bundle_of(draft, self._drafts, self._folder)
+        facts = [each for each in self._drafts.all_open() if each.path.startswith(f"{FACTS}/")]
+        return self._with_facts(found, facts) if facts else found
+
+    def broken_by_facts(self, draft: OpenDraft, beside: dict[str, str] | None = None) -> dict[str, list[Problem]]:
+        """Return the errors that a draft of facts would make in other files, by their path.
+
+        Args:
+            beside: texts of other files that go live together with it, by path.
+        """
+        day = self._clock().date()
+        return self._checks.broken_by_facts(draft.path, draft.text, self._library.loaded, day, beside or {})
 
     def submit(self, draft: OpenDraft, by: Staff, reason: str) -> None:
         """Ask for a review; what fails the checks is not worth another person's time.
@@ -164,6 +178,32 @@ class Workflow:
                 self._drafts.move(draft.id, DraftState.IN_REVIEW, by.id, reason)
             return self._drafts.get(draft.id) or draft
 
+    def _with_facts(self, found: list[OpenDraft], facts: Sequence[OpenDraft]) -> list[OpenDraft]:
+        """Return a bundle with what it needs of facts and texts: a new amount and the answer that says it go live together."""
+        needed = [each for each in found if each in facts]
+        if not needed and self._errors(found):
+            listed = self._facts_listed(found)
+            needed = [each for each in facts if listed & changed_facts(each.base_text, each.text)]
+        broken = dict.fromkeys(path for each in needed for path in self.broken_by_facts(each))
+        mended = [each for path in broken if (each := self._drafts.find(path)) is not None]
+        texts = [other for each in mended for other in bundle_of(each, self._drafts, self._folder)]
+        return list({each.path: each for each in (*needed, *found, *texts)}.values())
+
+    def _facts_listed(self, bundle: Sequence[OpenDraft]) -> set[str]:
+        """Return the facts that the topics and help points of a bundle list, as they are and as they would be."""
+        loaded = self._library.loaded
+        listed: set[str] = set()
+        for each in bundle:
+            topic = loaded.topics.get(each.path.split("/")[1]) if each.path.count("/") == 2 else None
+            listed |= facts_of(topic) if topic else set()
+            listed |= facts_named(each.text) if each.path.endswith(".yml") else set()
+        return listed
+
+    def _errors(self, bundle: Sequence[OpenDraft]) -> list[Problem]:
+        texts = {each.path: each.text for each in bundle}
+        found = [problem for each in bundle for problem in self.problems(each.path, each.text, texts)]
+        return [problem for problem in found if not problem.is_warning]
+
     def _record(self, session: Session, draft: OpenDraft, by: Staff, reason: str) -> Published:
         """Keep the version and close the draft, in the transaction in which the file is written."""
         row = session.get_one(Draft, draft.id, with_for_update=True)
@@ -210,9 +250,7 @@ class Workflow:
             raise PublicationRefused("same_person", N_("editor.publish.same_person"))
 
     def _require_no_errors(self, bundle: Sequence[OpenDraft]) -> None:
-        texts = {each.path: each.text for each in bundle}
-        found = [problem for each in bundle for problem in self.problems(each.path, each.text, texts)]
-        errors = tuple(problem for problem in found if not problem.is_warning)
+        errors = tuple(self._errors(bundle))
         if errors:
             raise PublicationRefused("faults", N_("editor.publish.faults"), errors)
         for each in bundle:
@@ -224,10 +262,14 @@ class Workflow:
         return any(self._is_critical(each, texts) for each in bundle if each.path != CATALOGUE)
 
     def _is_critical(self, draft: OpenDraft, texts: dict[str, str]) -> bool:
-        parts = draft.path.split("/")
+        parts, loaded = draft.path.split("/"), self._library.loaded
+        if parts[0] == FACTS:
+            changed = changed_facts(draft.base_text, draft.text)
+            if any(fact_id.startswith(NUMBER_PREFIX) for fact_id in changed):
+                return True  # The bot sends these by themselves.
+            return any(topic.sensitivity == "critical" and changed & facts_of(topic) for topic in loaded.topics.values())
         if len(parts) != 3:
             return False
-        loaded = self._library.loaded
         topic = loaded.topics.get(parts[1]) or loaded.retired.get(parts[1])
         would_be, _ = self._checks.examine(draft.path, draft.text, loaded, self._clock().date(), texts)
         return any(each is not None and each.sensitivity == "critical" for each in (topic, would_be))

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from starlette.applications import Starlette
 
+from bot.connections import allow_open_files, protocol_of
 from bot.conversations.case_returns import CaseReturns
 from bot.conversations.feed import Feed
 from bot.conversations.inbox import Inbox
@@ -16,7 +17,6 @@ from bot.conversations.retention import Retention
 from bot.conversations.stand_in import StandIn
 from bot.conversations.turns import Turns
 from bot.gateway.app import build_app
-from bot.gateway.connections import allow_open_files, protocol_of
 from bot.gateway.health import ReadyCheck
 from bot.gateway.overdue import OverdueLoop
 from bot.gateway.purging import PurgeLoop

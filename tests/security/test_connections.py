@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from bot.gateway.connections import HEADER_BYTES, HEADER_SECONDS, MOST_SILENT
+from bot.connections import HEADER_BYTES, HEADER_SECONDS, MOST_SILENT
 from bot.web import BODY_SECONDS
 from tests.support.programs import Programs, run_programs
 

@@ -55,6 +55,7 @@ class EditorWorld:
     url: str = "http://127.0.0.1:8081"
     clock: Clock = field(default_factory=Clock)
     training_command: tuple[str, ...] = (sys.executable, "-c", "print('nothing is trained here')")
+    try_it_command: tuple[str, ...] = (sys.executable, "-c", 'print(\'{\\"error\\": \\"no_model\\"}\')')
     check_links: Check = field(default_factory=lambda: _no_network)
 
     @cached_property
@@ -73,6 +74,7 @@ class EditorWorld:
         # The usual cost of a hash would be most of a test's time.
         passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         own = {"locales": self.folder / "locales", "link_results": self.folder / "links.json", "check_links": self.check_links}
+        own["try_it_command"] = self.try_it_command
         training = self.training_command
         return replace(
             made, root=self.folder, content=content, clock=self.clock, passwords=passwords, training_command=training, **own

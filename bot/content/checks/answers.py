@@ -51,10 +51,21 @@ def check_answer(answer: Answer, own_facts: Sequence[str], all_facts: Sequence[s
     yield from _check_lengths(answer, written)
     yield from _check_sections(written)
     yield from _check_markup(answer, written)
-    yield from _check_claims(written, all_facts, base)
-    yield from _check_caution(answer, written, own_facts, base)
+    yield from _check_support(answer, written, own_facts, all_facts, base)
     if answer.locale == "es":
         yield from _check_ease(answer, written)
+
+
+def check_support(answer: Answer, own_facts: Sequence[str], all_facts: Sequence[str], base: FactBase) -> Iterator[Problem]:
+    """Yield only what its facts do not bear out; the facts as `check_answer` takes them."""
+    yield from _check_support(answer, WrittenAnswer(answer.path), own_facts, all_facts, base)
+
+
+def _check_support(
+    answer: Answer, written: WrittenAnswer, own_facts: Sequence[str], all_facts: Sequence[str], base: FactBase
+) -> Iterator[Problem]:
+    yield from _check_claims(written, all_facts, base)
+    yield from _check_caution(answer, written, own_facts, base)
 
 
 def check_channel_limits(answer: Answer, limits: NamedLimits) -> Iterator[Problem]:

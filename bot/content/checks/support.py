@@ -11,7 +11,7 @@ from bot.content.checks.claims import Claim, ClaimKind, find_claims
 from bot.content.checks.number_words import MONTH_PATTERN, MONTHS
 
 _MONTH_NAME = re.compile(rf"\b{MONTH_PATTERN}\b", re.IGNORECASE)
-_NOT_SAID = frozenset({"id", "confidence", "topic", "lat", "lon"})
+_NOT_SAID = frozenset({"id", "confidence", "topic", "lat", "lon", "checked_on"})
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,17 @@ class FactBase:
     """All facts, ready to be asked."""
 
     def __init__(self, facts: Mapping[str, Mapping[str, Any]]) -> None:
+        self._rows = dict(facts)
         self._claims = {fact_id: _read_fact(fact_id, row) for fact_id, row in facts.items()}
+
+    def changed(self, gone: Iterable[str], facts: Mapping[str, Mapping[str, Any]]) -> FactBase:
+        """Return the facts with some taken out and others put in; only what differs is read anew."""
+        made = FactBase({})
+        made._rows = {**{fact_id: row for fact_id, row in self._rows.items() if fact_id not in set(gone)}, **facts}
+        same = {fact_id for fact_id, row in made._rows.items() if self._rows.get(fact_id) == row}
+        kept = {fact_id: self._claims[fact_id] for fact_id in same}
+        made._claims = {**kept, **{i: _read_fact(i, row) for i, row in made._rows.items() if i not in same}}
+        return made
 
     def __contains__(self, fact_id: str) -> bool:
         return fact_id in self._claims

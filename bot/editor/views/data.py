@@ -90,7 +90,7 @@ def show_data(visit: Visit) -> Response:
         return _show_broken(visit, broken)
     topic, destination = _place(visit)
     current = _current(visit, topic)
-    return _show(visit, topic, destination, _filled(yaml.safe_load(current) or {}, destination), current)
+    return _show(visit, topic, destination, _filled(yaml.load(current, Loader=yaml.CSafeLoader) or {}, destination), current)
 
 
 @pages.post(ADDRESS, needs=Need.WRITE)
@@ -127,7 +127,7 @@ def add_destination(visit: Visit) -> Response:
     topic, code = find_topic(visit), str(visit.form.get("destination", ""))
     entry = visit.parts.library.loaded.catalogue[topic.id]
     path, current = _path(topic), _current(visit, topic)
-    data = yaml.safe_load(current)
+    data = yaml.load(current, Loader=yaml.CSafeLoader)
     known = code in visit.parts.content_destinations() and entry.is_by_destination
     if not known or code in data.get("destinations", {}):
         raise PageNotFound
@@ -231,7 +231,7 @@ def _list(text: str | None) -> list[str]:
 
 
 def _with_form(raw: str, destination: str, form: BlockForm) -> str:
-    return replace_values(raw, _changed(yaml.safe_load(raw) or {}, destination, form), TOPIC_ORDER)
+    return replace_values(raw, _changed(yaml.load(raw, Loader=yaml.CSafeLoader) or {}, destination, form), TOPIC_ORDER)
 
 
 def _own(seen: str, destination: str, form: BlockForm) -> str:
@@ -253,7 +253,7 @@ def _broken(visit: Visit) -> str | None:
     draft = visit.parts.drafts.find(path)
     text = draft.text if draft else visit.parts.folder.read(path)
     try:
-        is_readable = not text or isinstance(yaml.safe_load(text), dict)
+        is_readable = not text or isinstance(yaml.load(text, Loader=yaml.CSafeLoader), dict)
     except yaml.YAMLError:
         is_readable = False
     return None if is_readable else path

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from bot.content.checks.entry import CATALOGUE
+from bot.content.facts import FOLDER as FACTS
 from bot.content.help_points import FOLDER as HELP_POINTS
 from bot.editor.commits import PROBLEM_KEYS
 from bot.editor.differences import marked_changes
@@ -130,6 +131,8 @@ def edit_address(path: str) -> str:
     """Return where a content file is edited; empty: by hand only."""
     if path.startswith(f"{HELP_POINTS}/"):
         return f"/help-points/{path.split('/')[1].removesuffix('.yml')}"
+    if path.startswith(f"{FACTS}/"):
+        return f"/facts?file={path.split('/')[1].removesuffix('.yml')}"
     if path.count("/") != 2:
         return ""
     _, topic_id, name = path.split("/")

@@ -8,7 +8,8 @@ from datetime import date
 
 from starlette.responses import Response
 
-from bot.content.model import CatalogueTopic, Kind, Topic
+from bot.content.model import CatalogueTopic, Kind, Problem, Topic
+from bot.editor.faults import to_fault
 from bot.editor.pages import Pages
 from bot.editor.parts import EditorParts
 from bot.editor.roles import Need
@@ -26,6 +27,7 @@ from bot.editor.states import (
     text_state,
     worst_review,
 )
+from bot.editor.views.drafts import edit_address
 from bot.editor.visit import Visit
 from bot.i18n import LOCALES, N_, SOURCE_LOCALE
 
@@ -109,7 +111,15 @@ def count_errors(parts: EditorParts, staff: Staff) -> int | None:
 def show_checks(visit: Visit) -> Response:
     """List all that the checks found, by file."""
     state = visit.parts.checked.state
-    return visit.render("checks.html", state=state, folder=visit.parts.content)
+    found = [(to_fault(problem, visit.say), *_place(visit.parts, problem)) for problem in (state.problems if state else ())]
+    return visit.render("checks.html", state=state, found=found)
+
+
+def _place(parts: EditorParts, problem: Problem) -> tuple[str, str]:
+    """Return file and line of a problem, and the address of the page on which it is mended; empty: by hand only."""
+    is_ours = parts.content in problem.path.parents
+    path = problem.path.relative_to(parts.content).as_posix() if is_ours else problem.path.name
+    return f"{path}:{problem.line or 1}", edit_address(path) if is_ours else ""
 
 
 def _row(parts: EditorParts, entry: CatalogueTopic) -> Row:

@@ -6,7 +6,7 @@ import resource
 
 import pytest
 
-from bot.gateway.connections import Silent, allow_open_files
+from bot.connections import Silent, allow_open_files
 
 
 class FakeProtocol:

@@ -120,4 +120,4 @@ def protocol_of(**limits: Any) -> type[BoundedProtocol]:
         limits: `header_seconds`, `header_bytes` or `most_silent` in place of ours.
     """
     most_silent = limits.pop("most_silent", MOST_SILENT)
-    return type("GatewayProtocol", (BoundedProtocol,), {"silent": Silent(most_silent), **limits})
+    return type("OwnProtocol", (BoundedProtocol,), {"silent": Silent(most_silent), **limits})
