@@ -74,10 +74,11 @@ def privacy_stories(
     from bot.conversations.stories import count_stories, months
     from bot.privacy_tools import story_lines
 
+    span = months(since, until)
     opened = open_app(ROOT)
     require_current(opened)
     screen.print("Do not publish or pass on periods that overlap: their difference could show a small group.")
-    for line in story_lines(*count_stories(opened.database, survey, *months(since, until))):
+    for line in story_lines(*count_stories(opened.database, survey, *span)):
         print(line)
 
 
