@@ -111,7 +111,13 @@ def addresses(office: Office, draft: int, person: Person) -> dict[str, str]:
         elif route.path.startswith("/facts/"):
             own["fact_id"] = "LP-002"
         found[route.path] = re.sub(r"\{([\w:]+)\}", lambda name, own=own: own[name[1]], route.path)
-    return {**found, "/topics?q=": "/topics?q=visa+trabajo", "/help-points?q=": "/help-points?q=registro+civil"}
+    found["/facts/new"] += "?file=legal-pathways"
+    return {
+        **found,
+        "/facts?q=": "/facts?q=visa+turismo",
+        "/topics?q=": "/topics?q=visa+trabajo",
+        "/help-points?q=": "/help-points?q=registro+civil",
+    }
 
 
 def measure(visitor: Visitor, pages: dict[str, str], rounds: int, step: Callable[[], None]) -> dict[str, PageTimes]:

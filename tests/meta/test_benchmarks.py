@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("name", ["engines", "memory", "observing", "spine", "turn", "understanding", "workers"])
+@pytest.mark.parametrize("name", ["editor", "engines", "memory", "observing", "spine", "turn", "understanding", "workers"])
 def test_each_benchmark_teaches(name: str) -> None:
     """`--help` imports what the benchmark needs when it starts."""
     command = [sys.executable, "-m", f"benchmarks.{name}", "--help"]
