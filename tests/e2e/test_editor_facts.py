@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from bot.editor.roles import Role
-from tests.e2e.test_editor import browser, context, faults, sign_in, watch, world  # noqa: F401
+from tests.e2e.test_editor import context, faults, sign_in, watch, world  # noqa: F401
 from tests.support.editor import EditorWorld
 from tests.support.invented import fill
 

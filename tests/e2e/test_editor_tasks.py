@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from bot.content.loader import text_hash
 from bot.content.writing import body_of, read_answer_text
 from bot.editor.folder import fingerprint
 from bot.editor.roles import Role
 from bot.editor.sessions import Staff
-from tests.e2e.test_editor import ARGUMENTS, CHROMIUM
 from tests.support.office import Office, Task, run_office
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine, pytest.mark.slow]
@@ -51,15 +50,6 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         for program in ("gateway", "worker", "editor"):
             made.programs.start(program)
         yield made
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Real Chromium."""
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ from typing import TypeVar
 
 import pytest
 import yaml
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from bot.content.opening import ALL_DAY, DAYS
 from bot.editor.roles import Role
 from tests.contract.whatsapp.cases import make_provider as make_twilio
-from tests.e2e.test_editor import ARGUMENTS, CHROMIUM, faults
+from tests.e2e.test_editor import faults
 from tests.support.conversation import WhatsAppConversation
 from tests.support.fake_twilio import FakeTwilio
 from tests.support.office import Office, Task, run_office
@@ -58,15 +58,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             for program in ("gateway", "worker", "editor"):
                 office.programs.start(program)
             yield World(office, twilio)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Real Chromium."""
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield launched
-        launched.close()
 
 
 def run(work: Coroutine[object, object, T]) -> T:

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from bot.editor.roles import Role
 from bot.editor.training import TRAINING_COMMAND
-from tests.e2e.test_editor import browser, context, faults, sign_in, watch  # noqa: F401
+from tests.e2e.test_editor import context, faults, sign_in, watch  # noqa: F401
 from tests.support.editor import ROOT, EditorWorld
 from tests.support.questions import ask
 from tests.support.server import serve

@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, expect
 
 from bot.content.writing import read_answer_text
 from bot.editor.roles import Role
-from tests.e2e.test_editor import browser, context, faults, sign_in, watch, world  # noqa: F401 - fixtures
+from tests.e2e.test_editor import context, faults, sign_in, watch, world  # noqa: F401 - fixtures
 from tests.support.editor import EditorWorld
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from bot.editor.folder import fingerprint
 from bot.editor.roles import Role
 from bot.editor.try_it import TRY_IT_COMMAND
-from tests.e2e.test_editor import browser, context, faults, sign_in, watch  # noqa: F401
+from tests.e2e.test_editor import context, faults, sign_in, watch  # noqa: F401
 from tests.support.editor import ROOT, EditorWorld
 from tests.support.server import serve
 
