@@ -213,7 +213,7 @@ def explain() -> None:
     raise typer.Exit(1 if has_failed else 0)
 
 
-@app.command("try-it", hidden=True)
+@app.command("try-it")
 def try_it() -> None:
     """Answer the editor's questions against drafts, JSON lines on standard input; the editor starts it by itself."""
     from bot.content.overlay import OverlaidLibrary
