@@ -283,7 +283,7 @@ class Contact:
     def __init__(self, system: System) -> None:
         self.system = system
         shared = shared_worker().parts
-        feedback = FeedbackDesk(system.database, system.vault, shared.texts, shared.replies, system.clock)
+        feedback = FeedbackDesk(shared.texts, shared.replies, system.clock)
         self.worker = Worker(replace(shared, turns=system.turns(), feedback=feedback))
 
     async def says(self, said: str) -> None:

@@ -59,7 +59,8 @@ class _Fake:
 
 
 def _worker(system: System, notices: Notices | None) -> Worker:
-    calm: Any = SimpleNamespace(match=lambda text: None, text=lambda *_: "")
+    library = SimpleNamespace(loaded=SimpleNamespace(dialogues={}))
+    calm: Any = SimpleNamespace(match=lambda text: None, text=lambda *_: "", library=library)
     parts: dict[str, Any] = {"replies": calm, "texts": calm, "urgent": calm, "limits": {}, "ordinals": None, "privacy": calm}
     worker = Worker(WorkerParts(turns=system.turns(), engine=_Fake(), notices=notices, **parts))
     worker.decide = lambda turn: _Fake().answer_turn(turn, "", None)  # type: ignore[method-assign, assignment]

@@ -103,7 +103,7 @@ class FakeTwilio:
 
     def sent(self, address: str = ADDRESS) -> list[dict[str, Any]]:
         """Return the accepted messages to one contact, in order."""
-        return [message for message in self.messages.values() if message["to"] == address]
+        return [message for message in list(self.messages.values()) if message["to"] == address]
 
     def add_content(self, payload: Mapping[str, Any]) -> str:
         """Put a template into the account and return its id."""
