@@ -10,6 +10,8 @@ from itertools import zip_longest
 
 from markupsafe import Markup, escape
 
+_MANY_PIECES = 4_000
+"""Beyond this the comparison leaves frequent pieces out: it would take minutes."""
 _PIECE = re.compile(r"\s+|[^\s]+")
 _COME = re.compile(r"<ins>.*?</ins>", re.DOTALL)
 _GONE = re.compile(r"<del>.*?</del>", re.DOTALL)
@@ -18,15 +20,28 @@ _GONE = re.compile(r"<del>.*?</del>", re.DOTALL)
 def marked_changes(before: str, after: str) -> Markup:
     """Return the later text as HTML with what was added in `<ins>` and what was taken out in `<del>`."""
     old, new = _PIECE.findall(before), _PIECE.findall(after)
-    html = Markup("")
-    for kind, old_start, old_end, new_start, new_end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    first, last = _same_ends(old, new)
+    html = escape("".join(new[:first]))
+    end = escape("".join(new[len(new) - last :]))
+    old, new = old[first : len(old) - last], new[first : len(new) - last]
+    matcher = SequenceMatcher(None, old, new, autojunk=len(new) > _MANY_PIECES)
+    for kind, old_start, old_end, new_start, new_end in matcher.get_opcodes():
         gone, come = "".join(old[old_start:old_end]), "".join(new[new_start:new_end])
         if kind == "equal":
             html += escape(come)
             continue
         html += Markup("<del>{}</del>").format(gone) if gone else ""
         html += Markup("<ins>{}</ins>").format(come) if come else ""
-    return html
+    return html + end
+
+
+def _same_ends(old: list[str], new: list[str]) -> tuple[int, int]:
+    """Return how many pieces are the same at the beginning and, of the rest, at the end: a long file changes in one place."""
+    most = min(len(old), len(new))
+    first = next((place for place in range(most) if old[place] != new[place]), most)
+    rest = most - first
+    last = next((place for place in range(rest) if old[-1 - place] != new[-1 - place]), rest)
+    return first, last
 
 
 def three_ways(base: str, current: str, own: str) -> dict[str, Markup]:
